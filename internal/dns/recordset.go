@@ -1,0 +1,175 @@
+package dns
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// MaxTTL is the largest time to live in seconds (RFC 2181 section 8).
+const MaxTTL = 1<<31 - 1
+
+// Key identifies a record set in a zone. SetID is the identifier that tells
+// apart the routed sets of one name and type; it is empty for simple sets.
+type Key struct {
+	Name  Name
+	Type  Type
+	SetID string
+}
+
+// Compare orders keys by name (RFC 4034), type, and identifier.
+func (k Key) Compare(o Key) int {
+	if c := k.Name.Compare(o.Name); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(k.Type, o.Type), cmp.Compare(k.SetID, o.SetID))
+}
+
+// String returns the key as people read it: "www.example.com A", and the
+// identifier in brackets if there is one.
+func (k Key) String() string {
+	s := k.Name.Host() + " " + string(k.Type)
+	if k.SetID != "" {
+		s += " [" + k.SetID + "]"
+	}
+	return s
+}
+
+// RecordSet is all records of one name, type and identifier (RFC 2181 section
+// 5), or an alias in their place.
+type RecordSet struct {
+	Key
+	TTL           uint32   // seconds; 0 for an alias, which has its target's
+	Data          []string // canonical RDATA, sorted and unique; empty exactly if Alias is set
+	Alias         *Alias
+	Routing       Routing // nil for a simple set
+	HealthCheckID string
+
+	listed *Listed
+	opaque map[string]string
+}
+
+// Alias is Route 53's record that answers with another name's records.
+type Alias struct {
+	Zone           string // hosted zone ID in which Target lies, without "/hostedzone/"
+	Target         Name
+	EvaluateHealth bool
+}
+
+// Listed is how a service spelled a record set when it was read. A deletion
+// repeats these bytes. Fields are empty where the canonical form has the same
+// bytes.
+type Listed struct {
+	Name        string
+	Values      []string
+	AliasTarget string
+}
+
+// NewRecordSet returns the set of the given values, canonical, sorted and
+// unique. A value that is no RDATA of the key's type is an error, and so is a
+// set without values.
+func NewRecordSet(key Key, ttl uint32, values ...string) (RecordSet, error) {
+	data, err := canonicalData(key.Type, values)
+	if err != nil {
+		return RecordSet{}, err
+	}
+	if len(data) == 0 {
+		return RecordSet{}, fmt.Errorf("record set %s: no values", key)
+	}
+	if ttl > MaxTTL {
+		return RecordSet{}, fmt.Errorf("record set %s: TTL %d is above %d", key, ttl, MaxTTL)
+	}
+	return RecordSet{Key: key, TTL: ttl, Data: data}, nil
+}
+
+// NewAlias returns an alias set.
+func NewAlias(key Key, alias Alias) RecordSet { return RecordSet{Key: key, Alias: &alias} }
+
+// WithListed returns r with the spelling in which it was listed.
+func (r RecordSet) WithListed(l Listed) RecordSet {
+	if l.Name == "" && l.Values == nil && l.AliasTarget == "" {
+		r.listed = nil
+		return r
+	}
+	r.listed = &l
+	return r
+}
+
+// Listed returns the spelling in which the set was listed; its empty fields are
+// spelled canonically.
+func (r RecordSet) Listed() Listed {
+	if r.listed == nil {
+		return Listed{}
+	}
+	return *r.listed
+}
+
+// WithOpaque returns r with fields of the service that Signpost does not
+// model, by their names. A set that has any is never changed.
+func (r RecordSet) WithOpaque(fields map[string]string) RecordSet {
+	r.opaque = maps.Clone(fields)
+	return r
+}
+
+// Opaque returns the names of the fields that Signpost does not model, sorted.
+func (r RecordSet) Opaque() []string { return slices.Sorted(maps.Keys(r.opaque)) }
+
+// Equal reports whether r and o mean the same: the spelling in which they were
+// listed does not count, everything else does.
+func (r RecordSet) Equal(o RecordSet) bool {
+	return r.Key == o.Key && r.TTL == o.TTL && r.HealthCheckID == o.HealthCheckID && r.Routing == o.Routing &&
+		slices.Equal(r.Data, o.Data) && maps.Equal(r.opaque, o.opaque) &&
+		(r.Alias == nil) == (o.Alias == nil) && (r.Alias == nil || *r.Alias == *o.Alias)
+}
+
+// Size returns what the set adds to a batch: values, and characters in them.
+// An alias counts as one value with its target's characters.
+func (r RecordSet) Size() (values, chars int) {
+	if r.Alias != nil {
+		return 1, len(r.Alias.Target)
+	}
+	for _, d := range r.Data {
+		chars += len(d)
+	}
+	return len(r.Data), chars
+}
+
+// String returns the set in zone-file notation, one line a record, without a
+// final newline (see [Format]).
+func (r RecordSet) String() string { return strings.Join(r.lines(Root), "\n") }
+
+// Routing says how a service chooses among the sets of one name and type. It
+// is a closed set: nil, [Weighted], [Latency], [Failover], [Geolocation],
+// [Geoproximity], [MultiValue]. All are comparable with ==.
+type Routing interface {
+	// Policy returns the name of the policy in lower case.
+	Policy() string
+	fields() []field
+}
+
+type (
+	// Weighted takes each set in proportion to its weight, 0 to 255.
+	Weighted struct{ Weight int64 }
+	// Latency takes the set whose AWS region answers fastest.
+	Latency struct{ Region string }
+	// Failover takes the PRIMARY while it is healthy, else the SECONDARY.
+	Failover struct{ Role string }
+	// Geolocation takes the set for the asker's place; country "*" is the default.
+	Geolocation struct{ Continent, Country, Subdivision string }
+	// Geoproximity takes the nearest set; exactly one place is given. Bias runs from -99 to 99.
+	Geoproximity struct {
+		Region, LocalZoneGroup, Latitude, Longitude string
+		Bias                                        int32
+	}
+	// MultiValue answers with up to eight healthy sets.
+	MultiValue struct{}
+)
+
+func (Weighted) Policy() string     { return "weighted" }
+func (Latency) Policy() string      { return "latency" }
+func (Failover) Policy() string     { return "failover" }
+func (Geolocation) Policy() string  { return "geolocation" }
+func (Geoproximity) Policy() string { return "geoproximity" }
+func (MultiValue) Policy() string   { return "multivalue" }

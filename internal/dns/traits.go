@@ -1,0 +1,32 @@
+package dns
+
+// Traits says what a DNS service can hold and how it takes changes. It is data
+// for planning.
+type Traits struct {
+	// Aliases gives, by the suffix below which a target lies, the zone that an
+	// alias to it names. Nil where the service has no aliases.
+	Aliases map[Name]AliasZone
+	// Routing is true where sets may carry an identifier and a [Routing].
+	Routing bool
+	// Atomic is true where a batch happens as a whole or not at all.
+	Atomic bool
+	// MaxValues and MaxChars bound a batch (see [Group.Size]); 0 is no bound.
+	MaxValues, MaxChars int
+}
+
+// AliasZone is the hosted zone of a cloud's own host names.
+type AliasZone struct {
+	ID string
+	// NoHealth is true where a target's health cannot be evaluated.
+	NoHealth bool
+}
+
+// AliasZone returns the zone for an alias to target, by the longest suffix.
+func (t Traits) AliasZone(target Name) (AliasZone, bool) {
+	for n := target; n != Root && n != ""; _, n = n.Cut() {
+		if z, ok := t.Aliases[n]; ok {
+			return z, true
+		}
+	}
+	return AliasZone{}, false
+}

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+// Object names an object that asks for record sets.
+type Object struct {
+	Kind      string // lower case, as in a claim's resource label: "service", "ingress"
+	Namespace string // "" for cluster-scoped objects
+	Name      string
+	Created   time.Time // tells the older of two askers; the zero time is the oldest
+}
+
+// Resource returns the label by which a claim names the object:
+// "service/default/nginx", "node/n1".
+func (o Object) Resource() string {
+	if o.Namespace == "" {
+		return o.Kind + "/" + o.Name
+	}
+	return o.Kind + "/" + o.Namespace + "/" + o.Name
+}
+
+// older orders askers by age, then namespace, name and kind.
+func (o Object) older(p Object) int {
+	return cmp.Or(o.Created.Compare(p.Created), cmp.Compare(o.Namespace, p.Namespace),
+		cmp.Compare(o.Name, p.Name), cmp.Compare(o.Kind, p.Kind))
+}
+
+// Want is one record set that an object asks for.
+type Want struct {
+	By  Object
+	Set dns.RecordSet // TTL final; a host name as target is a CNAME, whatever becomes of it
+
+	// Alias says what shall become of a CNAME where the provider has aliases.
+	Alias AliasMode
+	// EvaluateHealth overrides [Rules.EvaluateHealth] for an alias.
+	EvaluateHealth *bool
+}
+
+// AliasMode says whether a CNAME may become an alias.
+type AliasMode int
+
+const (
+	// AliasAuto makes an alias of a CNAME to a host name that the provider
+	// knows as a cloud's own, unless [Rules.PreferCNAME].
+	AliasAuto AliasMode = iota
+	// AliasNever leaves a CNAME as it is.
+	AliasNever
+)
+
+// Intent is what one object wants. Wants and an Unknown exclude each other:
+// absence and ignorance are different answers. What an object without wants
+// held may be deleted, what an unknown one holds is left as it is.
+type Intent struct {
+	By       Object
+	Wants    []Want
+	Problems []Problem
+	// Unknown is why it could not be told what the object wants, "" if it could.
+	Unknown string
+}
+
+// Problem is a user's mistake on his object: it is shown there, and is no error.
+type Problem struct {
+	Reason  Reason
+	Message string // what is wrong, and what to do
+}
+
+// Reason is a stable word for why something is not as asked. The list is
+// closed; docs/reasons.md explains each.
+type Reason string
+
+// Reasons of problems, found in the object alone.
+const (
+	BadHostname    Reason = "BadHostname"    // a host name is no domain name
+	BadTarget      Reason = "BadTarget"      // a target is neither address nor name
+	BadTTL         Reason = "BadTTL"         // the ttl annotation is unusable; the default is used
+	BadAnnotation  Reason = "BadAnnotation"  // another annotation has a value outside its list
+	PrefixesDiffer Reason = "PrefixesDiffer" // both annotation prefixes are there and disagree; the newer wins
+	NoTarget       Reason = "NoTarget"       // names are asked for and there is nothing to point them at yet
+)
+
+// Reasons of refusals, found in planning.
+const (
+	NoZone        Reason = "NoZone"        // no hosted zone holds the name
+	Conflict      Reason = "Conflict"      // another object holds the name with something else
+	NotOwned      Reason = "NotOwned"      // the record set exists and has no claim of ours
+	ClaimTaken    Reason = "ClaimTaken"    // the name of the claim holds something else
+	ApexProtected Reason = "ApexProtected" // NS and SOA at the apex, CNAME at the apex
+	NotSupported  Reason = "NotSupported"  // the provider cannot hold such a set
+	Oversize      Reason = "Oversize"      // the group exceeds what one batch may hold
+	PolicyForbids Reason = "PolicyForbids" // the policy forbids the change
+	Frozen        Reason = "Frozen"        // what the object wants is unknown at present
+	Rejected      Reason = "Rejected"      // the service refused the change
+)

@@ -1,0 +1,70 @@
+package provider
+
+import (
+	"errors"
+	"strings"
+)
+
+// The kinds of error, by what to do next. Test with errors.Is.
+var (
+	// ErrConflict: the zone holds something other than believed. Read again now.
+	ErrConflict = errors.New("the zone holds something else")
+	// ErrThrottled: too many requests, or the zone is still busy. Wait.
+	ErrThrottled = errors.New("the service asks to wait")
+	// ErrDenied: credentials or permissions are missing. Tell a person, retry slowly.
+	ErrDenied = errors.New("access denied")
+	// ErrRejected: the named groups are wrong; the rest of the batch may go on.
+	ErrRejected = errors.New("the change was refused")
+)
+
+// Error is what a DNS service answered.
+type Error struct {
+	Kind  error  // one of ErrConflict, ErrThrottled, ErrDenied, ErrRejected
+	Op    string // the act, as the service's API names it: "ChangeResourceRecordSets"
+	Zone  string // ID of the zone, "" where there is none
+	Hint  string // what a person can do, "" if nothing is known
+	Cause error  // the service's own words
+
+	// Groups says which groups of the batch the service named, for ErrRejected
+	// and ErrConflict. Empty: it named none that could be found.
+	Groups []GroupError
+}
+
+// GroupError is what the service said of one group.
+type GroupError struct {
+	Group   int    // index in the batch
+	Message string // the service's own words
+}
+
+// Error returns the act, the zone and the service's words.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Zone != "" {
+		b.WriteString(" in zone " + e.Zone)
+	}
+	b.WriteString(": ")
+	if e.Cause != nil {
+		b.WriteString(e.Cause.Error())
+	} else {
+		b.WriteString(e.Kind.Error())
+	}
+	return b.String()
+}
+
+// Unwrap gives errors.Is both the kind and the cause.
+func (e *Error) Unwrap() []error {
+	if e.Cause == nil {
+		return []error{e.Kind}
+	}
+	return []error{e.Kind, e.Cause}
+}
+
+// Hint returns the hint of the first [Error] in err's chain, or "".
+func Hint(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}
