@@ -81,6 +81,8 @@ const (
 	BadAnnotation  Reason = "BadAnnotation"  // another annotation has a value outside its list
 	PrefixesDiffer Reason = "PrefixesDiffer" // both annotation prefixes are there and disagree; the newer wins
 	NoTarget       Reason = "NoTarget"       // names are asked for and there is nothing to point them at yet
+	TargetConflict Reason = "TargetConflict" // targets cannot stand together at one name; one of them is used
+	NotImplemented Reason = "NotImplemented" // this version cannot follow what the object asks for; what it holds stays
 )
 
 // Reasons of refusals, found in planning.

@@ -9,6 +9,6 @@
 //
 //	go build -C test/cluster -o /tmp/ k8s.io/kubernetes/cmd/kube-apiserver
 //
-// To move to another Kubernetes, set k8s.io/kubernetes to v1.X.Y and every replacement to v0.X.Y, run `go mod tidy`
-// here, and set the version in test/e2e/cluster/build.go.
+// To move to another Kubernetes, set k8s.io/kubernetes to v1.X.Y, every replacement to v0.X.Y and etcd to the version
+// that go.etcd.io/etcd/client/v3 then has, and run `go mod tidy` here. Who builds reads the version from go.mod.
 package cluster

@@ -1,0 +1,38 @@
+# make demo   see Signpost work, in one minute, without a cluster or an account
+# make test   all tests, on a real Kubernetes API server that it builds itself
+# The rest is for those who work on it: build, lint, bench, image, clean.
+
+SHELL   := /bin/bash
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+
+.PHONY: demo test lint build bench image clean
+
+demo: build
+	@bin/signpost demo
+
+build:
+	@[ -x bin/signpost ] || echo "Compiling Signpost; the first time this takes a minute or three."
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/signpost ./cmd/signpost
+
+test:
+	$(GO) run ./test/e2e/cluster/prebuild
+	$(GO) test $(RACE) -shuffle=on -timeout 40m ./...
+
+lint:
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+image:
+	CGO_ENABLED=0 $(GO) run ./deploy/image -version '$(VERSION)' -o dist/signpost.tar
+
+clean:
+	rm -rf bin dist

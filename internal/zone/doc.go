@@ -1,0 +1,16 @@
+// Package zone is the engine that makes one hosted zone hold what is wanted.
+//
+// A [Worker] keeps an [Image], what the zone holds as last read or written,
+// plans changed owner names against it, and applies the groups of the plan in
+// batches. It hides everything that can go wrong on the way: a refused group
+// stops no other, a conflict is read again and planned again, a throttled call
+// waits, and a write of unknown outcome is looked up. What it cannot do it
+// returns as a [Failure] or an error; it never loses a change silently.
+//
+// A Worker is used by one goroutine. The package may import dns, plan and
+// provider, and logs what it changes.
+//
+//	w := zone.NewWorker(z, p, rules, log)
+//	err := w.Read(ctx)                       // the whole zone, once
+//	outcome := w.Sync(ctx, names, wanted)    // those names, one batch
+package zone
