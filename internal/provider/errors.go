@@ -26,13 +26,17 @@ type Error struct {
 	Cause error  // the service's own words
 
 	// Groups says which groups of the batch the service named, for ErrRejected
-	// and ErrConflict. Empty: it named none that could be found.
+	// and ErrConflict, in the batch's order; a group is named once for each
+	// message. Empty: it named none that could be found. If any group is
+	// rejected the error's kind is ErrRejected, since reading again mends a
+	// conflict but no rejection.
 	Groups []GroupError
 }
 
 // GroupError is what the service said of one group.
 type GroupError struct {
 	Group   int    // index in the batch
+	Kind    error  // ErrConflict or ErrRejected: an [Error] of kind ErrRejected may list both
 	Message string // the service's own words
 }
 

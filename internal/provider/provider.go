@@ -41,8 +41,14 @@ type Provider interface {
 
 	// Apply makes the changes of all groups in their order, each as a
 	// compare-and-swap: if the zone does not hold exactly a change's Old, the
-	// answer is [ErrConflict]. If Traits().Atomic, either all of the batch
-	// happens or none of it.
+	// answer is [ErrConflict], and so it is if what the zone holds at a name
+	// forbids New (a CNAME beside other types, simple beside routed sets).
+	// If Traits().Atomic, either all of the batch happens or none of it.
+	//
+	// Within a group every Old goes before the first New comes. Old is taken
+	// away as it was listed; New is written in the canonical spelling, whatever
+	// listed spelling it carries. A change whose New equals Old leaves the set as
+	// it was listed.
 	//
 	// Before, with the batch {CREATE www A 192.0.2.2}:
 	//

@@ -13,40 +13,39 @@ import (
 // apply sends a batch, and whatever is left of it after what the service names
 // as wrong has been taken out. It returns the groups that conflict with what
 // the zone holds. An error means that the rest was not tried.
-func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conflicts []dns.Group, err error) {
+func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conflicts []Failure, err error) {
 	pending := []dns.Batch{batch}
 	for len(pending) > 0 {
 		b := pending[0]
 		pending = pending[1:]
 		err := w.send(ctx, b)
-		switch {
-		case err == nil:
+		if err == nil {
 			w.accept(b, out)
-		case errors.Is(err, provider.ErrRejected), errors.Is(err, provider.ErrConflict):
-			good, bad := split(b, err)
-			conflict := errors.Is(err, provider.ErrConflict)
-			switch {
-			case len(bad) == 0 && len(b) > 1:
-				pending = append(pending, b[:len(b)/2], b[len(b)/2:])
-				continue
-			case len(bad) == 0:
-				bad = []Failure{{b[0], err}}
-			}
-			for _, f := range bad {
-				if conflict || errors.Is(f.Err, provider.ErrConflict) {
-					conflicts = append(conflicts, f.Group)
-					continue
-				}
+			continue
+		}
+		if !errors.Is(err, provider.ErrRejected) && !errors.Is(err, provider.ErrConflict) {
+			w.log.Error(fmt.Sprintf("Failure in zone %s when submitting change batch: %v", w.zone.Name, err))
+			return conflicts, fmt.Errorf("change record sets in %s: %w", w.zone, err)
+		}
+		good, bad := split(b, err)
+		if len(bad) == 0 && len(b) > 1 {
+			pending = append(pending, b[:len(b)/2], b[len(b)/2:])
+			continue
+		}
+		if len(bad) == 0 {
+			good, bad = nil, []Failure{{b[0], err}}
+		}
+		for _, f := range bad {
+			if errors.Is(f.Err, provider.ErrRejected) {
 				w.log.Error(fmt.Sprintf("Failed submitting change (error: %v), the rest goes on without it", f.Err),
 					"record", f.Group[0].Key().String())
 				out.Failed = append(out.Failed, f)
+			} else {
+				conflicts = append(conflicts, f)
 			}
-			if len(good) > 0 {
-				pending = append(pending, good)
-			}
-		default:
-			w.log.Error(fmt.Sprintf("Failure in zone %s when submitting change batch: %v", w.zone.Name, err))
-			return conflicts, fmt.Errorf("change record sets in %s: %w", w.zone, err)
+		}
+		if len(good) > 0 {
+			pending = append(pending, good)
 		}
 	}
 	return conflicts, nil
@@ -68,22 +67,19 @@ func (w *Worker) accept(b dns.Batch, out *Outcome) {
 }
 
 // split parts a batch into the groups that the service's answer names, each
-// with the words that were said of it, and the others.
+// with what was said of it, and the others.
 func split(b dns.Batch, err error) (good dns.Batch, bad []Failure) {
 	var e *provider.Error
 	if !errors.As(err, &e) {
 		return nil, nil
 	}
-	said := map[int]string{}
+	said := map[int][]error{}
 	for _, g := range e.Groups {
-		if said[g.Group] != "" {
-			said[g.Group] += "; "
-		}
-		said[g.Group] += g.Message
+		said[g.Group] = append(said[g.Group], &provider.Error{Kind: g.Kind, Op: e.Op, Zone: e.Zone, Cause: errors.New(g.Message)})
 	}
 	for i, g := range b {
-		if words, ok := said[i]; ok {
-			bad = append(bad, Failure{g, errors.New(words)})
+		if words := said[i]; len(words) > 0 {
+			bad = append(bad, Failure{g, errors.Join(words...)})
 		} else {
 			good = append(good, g)
 		}

@@ -2,7 +2,6 @@ package zone
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -118,7 +117,7 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) Outc
 		} else {
 			out.Plan.Refusals = mergeRefusals(out.Plan.Refusals, p.Refusals, names)
 		}
-		var again []dns.Group
+		var again []Failure
 		for _, batch := range batches {
 			w.Announce(batch)
 			conflicts, err := w.apply(ctx, batch, &out)
@@ -133,9 +132,8 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) Outc
 		}
 		names = ownerNames(again)
 		if round == rounds-1 {
-			for _, g := range again {
-				out.Failed = append(out.Failed, Failure{g, errors.New("the zone keeps changing under our hands; it is tried again later")})
-			}
+			// Reading again has not explained it, so that it is a rejection.
+			out.Failed = append(out.Failed, again...)
 			return out
 		}
 		if err := w.reread(ctx, names); err != nil {
@@ -152,10 +150,10 @@ func mergeRefusals(old, newer []plan.Refusal, names []dns.Name) []plan.Refusal {
 	return append(kept, newer...)
 }
 
-func ownerNames(groups []dns.Group) []dns.Name {
+func ownerNames(failures []Failure) []dns.Name {
 	var names []dns.Name
-	for _, g := range groups {
-		names = append(names, g.Names()...)
+	for _, f := range failures {
+		names = append(names, f.Group.Names()...)
 	}
 	slices.SortFunc(names, dns.Name.Compare)
 	return slices.Compact(names)

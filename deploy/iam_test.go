@@ -1,0 +1,144 @@
+package deploy_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// document is a policy of IAM, with nothing in it that Signpost's have no use
+// for (IAM User Guide, "Grammar of the IAM JSON policy language").
+type document struct {
+	Version   string
+	Statement []statement
+}
+
+type statement struct {
+	Sid       string
+	Effect    string
+	Action    oneOrMore
+	Resource  oneOrMore
+	Condition map[string]map[string]oneOrMore
+}
+
+// oneOrMore is a string or a list of them: IAM takes either.
+type oneOrMore []string
+
+func (l *oneOrMore) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*l = oneOrMore{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(l))
+}
+
+// grants says on what each document allows each action.
+var grants = map[string]map[string]string{
+	"all-zones.json": {
+		"route53:ListHostedZones":          "*",
+		"route53:ListResourceRecordSets":   "arn:aws:route53:::hostedzone/*",
+		"route53:ChangeResourceRecordSets": "arn:aws:route53:::hostedzone/*",
+	},
+	"one-zone.json": {
+		"route53:ListHostedZones":          "*",
+		"route53:ListResourceRecordSets":   exampleZone,
+		"route53:ChangeResourceRecordSets": exampleZone,
+	},
+	"one-zone-without-list.json": {
+		"route53:ListResourceRecordSets":   exampleZone,
+		"route53:ChangeResourceRecordSets": exampleZone,
+	},
+	"narrow.json": {
+		"route53:ListHostedZones":          "*",
+		"route53:ListResourceRecordSets":   exampleZone,
+		"route53:ChangeResourceRecordSets": exampleZone,
+	},
+}
+
+const exampleZone = "arn:aws:route53:::hostedzone/Z0123456789EXAMPLE"
+
+func readPolicy(t *testing.T, name string) document {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("iam", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	var doc document
+	if err := decoder.Decode(&doc); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if decoder.More() {
+		t.Fatalf("%s: text follows the document", name)
+	}
+	return doc
+}
+
+func TestEveryPolicyIsTested(t *testing.T) {
+	files, err := filepath.Glob("iam/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(grants)), files); diff != "" {
+		t.Errorf("policies (-tested +shipped):\n%s", diff)
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	sid := regexp.MustCompile(`^[A-Za-z0-9]+$`)
+	for name, want := range grants {
+		t.Run(name, func(t *testing.T) {
+			doc := readPolicy(t, name)
+			if doc.Version != "2012-10-17" {
+				t.Errorf("version %q", doc.Version)
+			}
+			got, sids := map[string]string{}, map[string]bool{}
+			for _, s := range doc.Statement {
+				if s.Effect != "Allow" || !sid.MatchString(s.Sid) || sids[s.Sid] {
+					t.Errorf("statement %q, effect %q: want Allow and a Sid of its own, of letters and digits", s.Sid, s.Effect)
+				}
+				sids[s.Sid] = true
+				for _, action := range s.Action {
+					if before, twice := got[action]; twice {
+						t.Errorf("%s is allowed twice, on %s too", action, before)
+					}
+					got[action] = strings.Join(s.Resource, " ")
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("grants (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A change is a DELETE of what stands and a CREATE of what is wanted, so that a
+// condition may narrow types, but not actions.
+func TestConditions(t *testing.T) {
+	for name := range grants {
+		for _, s := range readPolicy(t, name).Statement {
+			var want map[string]map[string]oneOrMore
+			if s.Sid == "ChangeTheseTypes" {
+				want = map[string]map[string]oneOrMore{"ForAllValues:StringEquals": {
+					"route53:ChangeResourceRecordSetsRecordTypes": {"A", "AAAA", "CNAME", "TXT"},
+				}}
+			}
+			if diff := cmp.Diff(want, s.Condition); diff != "" {
+				t.Errorf("%s: %s: condition (-want +got):\n%s", name, s.Sid, diff)
+			}
+		}
+	}
+}

@@ -1,0 +1,182 @@
+package claim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+// TTL is the time to live of every claim in seconds, whatever its set's.
+const TTL = 300
+
+// MaxOwner is the longest owner id in octets. It leaves a claim 63 octets to
+// name the object, enough for the kind and most of its name.
+const MaxOwner = 128
+
+const (
+	heritage    = "external-dns"
+	labelPrefix = heritage + "/"
+	owner       = "owner"
+	resource    = "resource"
+
+	maxString   = 255 // octets of one character-string, RFC 1035 section 3.3
+	minResource = 32  // octets below which other labels give way to the resource label
+	hashDigits  = 8   // of a cut resource label
+)
+
+// Claim is what a TXT record says about the record set that it stands for.
+type Claim struct {
+	Owner    string            // the owner id; "" if the record names none
+	Resource string            // the object, "service/default/nginx"; "" if the record names none
+	Labels   map[string]string // other labels, keys without "external-dns/"; nil if there are none
+}
+
+// Parse reads a TXT record, given as RDATA in presentation format. It is false
+// where ExternalDNS sees no claim: the text is a list of key=value separated by
+// commas, in which heritage=external-dns must occur and no other heritage may.
+// Items without an equals sign and keys of others are passed over; of a
+// repeated key the last counts.
+//
+// A record of several character-strings is read as ExternalDNS reads it, with
+// the quotes between them in the text: an owner that a seam runs through is
+// nobody's.
+func Parse(rdata string) (Claim, bool) {
+	strs, err := dns.ParseStrings(rdata)
+	if err != nil {
+		return Claim{}, false
+	}
+	var c Claim
+	claimed := false
+	for item := range strings.SplitSeq(strings.Join(strs, `" "`), ",") {
+		key, value, ok := strings.Cut(item, "=")
+		switch {
+		case !ok:
+		case key == "heritage" && value != heritage:
+			return Claim{}, false
+		case key == "heritage":
+			claimed = true
+		case strings.HasPrefix(key, heritage):
+			c.set(strings.TrimPrefix(key, labelPrefix), value)
+		}
+	}
+	if !claimed {
+		return Claim{}, false
+	}
+	return c, true
+}
+
+func (c *Claim) set(label, value string) {
+	switch label {
+	case owner:
+		c.Owner = value
+	case resource:
+		c.Resource = value
+	default:
+		if c.Labels == nil {
+			c.Labels = map[string]string{}
+		}
+		c.Labels[label] = value
+	}
+}
+
+// RDATA returns the claim as canonical TXT RDATA: one character-string, byte
+// for byte what ExternalDNS v0.22 writes, labels sorted. Owner and Resource are
+// left out where they are empty.
+//
+// A claim above 255 octets, which a service would refuse, gets a shorter
+// resource label: as much of it as fits, "~", and 8 digits of its SHA-256, as
+// in "service/default/a-long-na~0a1b2c3d" (names of objects have no tilde). The
+// kind always stays. [Claim.Names] knows the form. Other labels that would
+// leave the resource under 32 octets are dropped. The owner is never
+// shortened: one that [ValidateOwner] accepts fits.
+func (c Claim) RDATA() string { return dns.FormatStrings(c.fit().text()) }
+
+// Names reports whether the resource label names this object, also where the
+// label was shortened to fit.
+func (c Claim) Names(resource string) bool {
+	if c.Resource == resource {
+		return true
+	}
+	i := strings.LastIndexByte(c.Resource, '~')
+	return i >= 0 && strings.HasPrefix(resource, c.Resource[:i]) && c.Resource[i+1:] == hash(resource)
+}
+
+func (c Claim) fit() Claim {
+	over := len(c.text()) - maxString
+	switch {
+	case over <= 0 || c.Resource == "" && len(c.Labels) == 0:
+		return c
+	case len(c.Labels) > 0 && len(c.Resource)-over < minResource:
+		c.Labels = nil
+		return c.fit()
+	}
+	keep := max(0, len(c.Resource)-over-len("~")-hashDigits)
+	c.Resource = c.Resource[:keep] + "~" + hash(c.Resource)
+	return c
+}
+
+func hash(resource string) string {
+	sum := sha256.Sum256([]byte(resource))
+	return hex.EncodeToString(sum[:])[:hashDigits]
+}
+
+func (c Claim) text() string {
+	labels := maps.Clone(c.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for key, value := range map[string]string{owner: c.Owner, resource: c.Resource} {
+		delete(labels, key)
+		if value != "" {
+			labels[key] = value
+		}
+	}
+	var out strings.Builder
+	out.WriteString("heritage=" + heritage)
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		out.WriteString("," + labelPrefix + key + "=" + labels[key])
+	}
+	return out.String()
+}
+
+var (
+	errOwnerEmpty = errors.New("it is empty; give every deployment that shares a zone its own, such as the name of the cluster")
+	errOwnerLong  = fmt.Errorf("it is longer than %d octets, and the claim must hold it whole; choose a shorter one", MaxOwner)
+)
+
+// ValidateOwner reports why an owner id could not be read back from a claim,
+// and what to do about it. An id may hold printable ASCII without comma, double
+// quote and backslash, at most [MaxOwner] octets.
+func ValidateOwner(owner string) error {
+	if owner == "" {
+		return fmt.Errorf("owner id: %w", errOwnerEmpty)
+	}
+	for _, r := range owner {
+		if r < ' ' || r > '~' || strings.ContainsRune(`,"\`, r) {
+			return fmt.Errorf("owner id %q: %q cannot stand in a claim; use letters, digits, hyphens, dots and underscores", owner, r)
+		}
+	}
+	if len(owner) > MaxOwner {
+		return fmt.Errorf("owner id %q: %w", owner, errOwnerLong)
+	}
+	return nil
+}
+
+// Set returns the record set at that name which claims the set claimed for c.
+// It has the claimed set's identifier, routing and health check, without which
+// Route 53 takes no second set of that name, and always [TTL].
+func Set(c Claim, at dns.Name, claimed dns.RecordSet) dns.RecordSet {
+	return dns.RecordSet{
+		Key:           dns.Key{Name: at, Type: dns.TXT, SetID: claimed.SetID},
+		TTL:           TTL,
+		Data:          []string{c.RDATA()},
+		Routing:       claimed.Routing,
+		HealthCheckID: claimed.HealthCheckID,
+	}
+}

@@ -1,0 +1,126 @@
+package claim
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+// Found is a claim, and the TXT set that says it.
+type Found struct {
+	Claim Claim
+	Set   dns.RecordSet
+}
+
+// Sole reports whether the set says nothing but this claim. Where it holds
+// other values too, they are someone's: the set must not be changed or deleted.
+func (f Found) Sole() bool { return len(f.Set.Data) == 1 }
+
+// strength is how strongly a reading points at a record set.
+type strength int
+
+const (
+	not     strength = iota
+	byName           // the old format
+	byAlias          // an alias A, whose claim was called cname- before v0.22
+	byType           // name and type
+)
+
+// For returns those of the TXT sets that claim set, the one that counts first:
+// the claim at its own name, for an alias A the cname- one, and the old format
+// last (never for AAAA). A claim has the identifier of its set.
+//
+// Sets holds what the zone has at the names concerned. It decides where a name
+// reads in two ways: a TXT at a-team.example.com claims team.example.com A if
+// that exists; else, if a-team.example.com has a set, that, in the old format.
+// If neither exists it is left over, and claims whatever comes to either. So
+// ask with the set that the zone holds, and with a wanted one only where the
+// zone has none of its key.
+func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Found {
+	type ranked struct {
+		Found
+		by  strength
+		own bool
+	}
+	at, _ := n.Name(set.Key, zone)
+	var all []ranked
+	for _, txt := range sets {
+		c, ok := of(txt)
+		if !ok || txt.SetID != set.SetID {
+			continue
+		}
+		readings := n.Reads(txt.Name, zone)
+		by := points(readings, set, zone)
+		if best := strongest(readings, sets, txt.SetID, zone); by != not && (best == not || best == by) {
+			all = append(all, ranked{Found{c, txt}, by, txt.Name == at})
+		}
+	}
+	slices.SortFunc(all, func(a, b ranked) int {
+		if a.own != b.own {
+			if a.own {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.by, a.by), a.Set.Name.Compare(b.Set.Name))
+	})
+	var out []Found
+	for _, r := range all {
+		out = append(out, r.Found)
+	}
+	return out
+}
+
+// of returns the claim that a TXT set says: its first value that is one.
+func of(txt dns.RecordSet) (Claim, bool) {
+	if txt.Type != dns.TXT {
+		return Claim{}, false
+	}
+	for _, value := range txt.Data {
+		if c, ok := Parse(value); ok {
+			return c, true
+		}
+	}
+	return Claim{}, false
+}
+
+// strongest returns how strongly the readings point at any set that exists,
+// claims aside.
+func strongest(readings []Reading, sets []dns.RecordSet, setID string, zone dns.Name) strength {
+	best := not
+	for _, s := range sets {
+		if s.SetID != setID {
+			continue
+		}
+		if by := points(readings, s, zone); by > best {
+			if _, ok := of(s); !ok {
+				best = by
+			}
+		}
+	}
+	return best
+}
+
+func points(readings []Reading, set dns.RecordSet, zone dns.Name) strength {
+	best := not
+	for _, r := range readings {
+		if r.Name == set.Name {
+			best = max(best, r.points(set, zone))
+		}
+	}
+	return best
+}
+
+func (r Reading) points(set dns.RecordSet, zone dns.Name) strength {
+	switch {
+	case r.Type == set.Type:
+		return byType
+	case r.Type == dns.CNAME && set.Type == dns.A && set.Alias != nil:
+		return byAlias
+	case r.Type == "" && set.Type != dns.AAAA && set.Type != dns.SOA && !(set.Type == dns.NS && set.Name == zone):
+		return byName
+	default:
+		return not
+	}
+}

@@ -1,0 +1,158 @@
+package claim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+const zone dns.Name = "example.com."
+
+func mustNaming(t testing.TB, prefix, suffix, replacement string) Naming {
+	t.Helper()
+	n, err := NewNaming(prefix, suffix, replacement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// The names that ExternalDNS v0.22 was seen to write, and ours where its lie
+// outside the zone. Affixes are in mixed case here and there: it folds them.
+func TestNaming(t *testing.T) {
+	for _, test := range []struct {
+		prefix, suffix, replacement string
+		of                          dns.Name
+		typ                         dns.Type
+		at                          dns.Name
+		also                        []Reading // beside {of, typ}, which stands first unless firstIsAlso
+		firstIsAlso                 bool
+	}{
+		{of: "www.example.com.", typ: "A", at: "a-www.example.com.", also: []Reading{{"a-www.example.com.", ""}}},
+		{of: "www.example.com.", typ: "AAAA", at: "aaaa-www.example.com.", also: []Reading{{"aaaa-www.example.com.", ""}}},
+		{of: "www.example.com.", typ: "CNAME", at: "cname-www.example.com.", also: []Reading{{"cname-www.example.com.", ""}}},
+		{of: "www.example.com.", typ: "TXT", at: "txt-www.example.com.", also: []Reading{{"txt-www.example.com.", ""}}},
+		{of: "a.b.example.com.", typ: "A", at: "a-a.b.example.com.", also: []Reading{{"a-a.b.example.com.", ""}}},
+		{of: "example.com.", typ: "A", at: "_signpost-a.example.com.", also: []Reading{{"_signpost-a.example.com.", ""}}},
+		{of: "example.com.", typ: "CNAME", at: "_signpost-cname.example.com.", also: []Reading{{"_signpost-cname.example.com.", ""}}},
+		{of: "*.example.com.", typ: "A", at: "a-*.example.com.", also: []Reading{{"a-*.example.com.", ""}}},
+		{replacement: "Any", of: "*.example.com.", typ: "A", at: "a-any.example.com.",
+			also: []Reading{{"any.example.com.", "A"}, {"a-any.example.com.", ""}}},
+		{replacement: "any", of: "any.example.com.", typ: "A", at: "a-any.example.com.", firstIsAlso: true,
+			also: []Reading{{"*.example.com.", "A"}, {"a-any.example.com.", ""}}},
+
+		{prefix: "eDNS-", of: "www.example.com.", typ: "A", at: "edns-a-www.example.com.", also: []Reading{{"a-www.example.com.", ""}}},
+		{prefix: "edns.", of: "www.example.com.", typ: "A", at: "edns.a-www.example.com.", also: []Reading{{"a-www.example.com.", ""}}},
+		{prefix: "edns.", of: "example.com.", typ: "A", at: "edns._signpost-a.example.com.", also: []Reading{{"_signpost-a.example.com.", ""}}},
+		{prefix: "edns-%{record_type}.", of: "www.example.com.", typ: "A", at: "edns-a.www.example.com."},
+		{prefix: "edns-%{RECORD_TYPE}.", of: "example.com.", typ: "CNAME", at: "edns-cname.example.com."},
+		{prefix: "%{record_type}-", of: "www.example.com.", typ: "A", at: "a-www.example.com."},
+		{prefix: "%{record_type}-", of: "example.com.", typ: "A", at: "a-_signpost-a.example.com.", also: []Reading{{"_signpost-a.example.com.", "A"}}},
+		{prefix: "%{record_type}-edns.", of: "*.example.com.", typ: "AAAA", at: "aaaa-edns.*.example.com."},
+		{prefix: "%{record_type}-edns.", replacement: "any", of: "*.example.com.", typ: "AAAA", at: "aaaa-edns.any.example.com.",
+			also: []Reading{{"any.example.com.", "AAAA"}}},
+
+		{suffix: "-edns", of: "www.example.com.", typ: "A", at: "a-www-edns.example.com.", also: []Reading{{"a-www.example.com.", ""}}},
+		{suffix: "-edns", of: "example.com.", typ: "A", at: "_signpost-a-edns.example.com.", also: []Reading{{"_signpost-a.example.com.", ""}}},
+		{suffix: "-%{record_type}", of: "www.example.com.", typ: "CNAME", at: "www-cname.example.com."},
+		{suffix: "-.%{record_type}", of: "www.example.com.", typ: "CNAME", at: "www-.cname.example.com."},
+		{suffix: "-.%{record_type}", of: "example.com.", typ: "A", at: "_signpost-a-.a.example.com.", also: []Reading{{"_signpost-a.example.com.", "A"}}},
+		{suffix: ".edns.x", of: "www.a.example.com.", typ: "A", at: "a-www.edns.x.a.example.com.", also: []Reading{{"a-www.a.example.com.", ""}}},
+	} {
+		t.Run(test.prefix+"|"+test.suffix+"|"+test.replacement+"|"+string(test.of)+string(test.typ), func(t *testing.T) {
+			n := mustNaming(t, test.prefix, test.suffix, test.replacement)
+			at, err := n.Name(dns.Key{Name: test.of, Type: test.typ}, zone)
+			if err != nil || at != test.at {
+				t.Errorf("name %s, %v; want %s", at, err, test.at)
+			}
+			want := append([]Reading{{test.of, test.typ}}, test.also...)
+			if test.firstIsAlso {
+				want[0], want[1] = want[1], want[0]
+			}
+			if diff := cmp.Diff(want, n.Reads(test.at, zone)); diff != "" {
+				t.Errorf("readings of %s: %s", test.at, diff)
+			}
+			if got := n.Candidates(test.of, zone, []dns.Type{test.typ}); !slices.Contains(got, test.at) {
+				t.Errorf("candidates of %s: %v, without %s", test.of, got, test.at)
+			}
+		})
+	}
+}
+
+func TestReads(t *testing.T) {
+	for _, test := range []struct {
+		prefix, suffix, replacement string
+		txt                         dns.Name
+		want                        []Reading
+	}{
+		// a host name that looks like a claim's is one in the old format
+		{txt: "a-team.example.com.", want: []Reading{{"team.example.com.", "A"}, {"a-team.example.com.", ""}}},
+		{txt: "mx-1.example.com.", want: []Reading{{"1.example.com.", "MX"}, {"mx-1.example.com.", ""}}},
+		{txt: "caa-www.example.com.", want: []Reading{{"caa-www.example.com.", ""}}},
+		{txt: "www.example.com.", want: []Reading{{"www.example.com.", ""}}},
+		{txt: "a-.example.com.", want: []Reading{{"a-.example.com.", ""}}},
+		{txt: "example.com.", want: []Reading{{"example.com.", ""}}},
+		{txt: "a-example.com.", want: nil}, // not in the zone
+		{txt: "any.example.com.", replacement: "any", want: []Reading{{"*.example.com.", ""}, {"any.example.com.", ""}}},
+		{txt: "a-*.example.com.", replacement: "any", want: []Reading{{"a-*.example.com.", ""}}},
+
+		{prefix: "edns.", txt: "edns.www.example.com.", want: []Reading{{"www.example.com.", ""}}},
+		{prefix: "edns.", txt: "edns.example.com.", want: []Reading{{"example.com.", ""}}},
+		{prefix: "edns.", txt: "a-www.example.com.", want: nil},
+		{prefix: "edns.", txt: "_signpost-a.example.com.", want: nil},
+		{prefix: "example.", txt: "example.com.", want: nil}, // "com" is not in the zone
+		{prefix: "edns-%{record_type}.", txt: "edns-.www.example.com.", want: []Reading{{"www.example.com.", ""}}},
+		{prefix: "edns-%{record_type}.", txt: "edns-.a-www.example.com.", want: []Reading{{"www.example.com.", "A"}, {"a-www.example.com.", ""}}},
+		// no separator: both sets have their claim there
+		{prefix: "e%{record_type}", txt: "eaaaawww.example.com.",
+			want: []Reading{{"www.example.com.", "AAAA"}, {"aaawww.example.com.", "A"}, {"aaaawww.example.com.", ""}}},
+
+		// as many labels are looked at as the suffix has dots
+		{suffix: ".edns", txt: "www.edns.example.com.", want: []Reading{{"www.example.com.", ""}}},
+		{suffix: ".edns", txt: "a.b.edns.example.com.", want: nil},
+		{suffix: "-edns", txt: "edns.example.com.", want: nil},
+		{suffix: "-edns", txt: "-edns.example.com.", want: nil},
+		{suffix: "-edns", txt: "aaaa-edns.example.com.", want: []Reading{{"aaaa.example.com.", ""}}},
+		// an escaped dot ends no label, and escapes are not torn
+		{suffix: ".edns", txt: `a-www\.edns.example.com.`, want: nil},
+		{suffix: "01", txt: `a-www\001.example.com.`, want: nil},
+		{txt: `a-w\.w.example.com.`, want: []Reading{{`w\.w.example.com.`, "A"}, {`a-w\.w.example.com.`, ""}}},
+	} {
+		t.Run(test.prefix+"|"+test.suffix+"|"+string(test.txt), func(t *testing.T) {
+			n := mustNaming(t, test.prefix, test.suffix, test.replacement)
+			if diff := cmp.Diff(test.want, n.Reads(test.txt, zone)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCandidates(t *testing.T) {
+	for _, test := range []struct {
+		prefix, suffix string
+		of             dns.Name
+		types          []dns.Type
+		want           []dns.Name
+	}{
+		{of: "www.example.com.", types: []dns.Type{"A", "AAAA", "CNAME"},
+			want: []dns.Name{"a-www.example.com.", "aaaa-www.example.com.", "cname-www.example.com.", "www.example.com."}},
+		{of: "www.example.com.", types: []dns.Type{"A"}, want: []dns.Name{"a-www.example.com.", "cname-www.example.com.", "www.example.com."}},
+		{of: "example.com.", types: []dns.Type{"AAAA"}, want: []dns.Name{"example.com.", "_signpost-aaaa.example.com."}},
+		{of: "example.com.", types: []dns.Type{"AAAA"}, prefix: "edns.",
+			want: []dns.Name{"edns.example.com.", "_signpost-aaaa.example.com.", "edns._signpost-aaaa.example.com."}[:0]},
+		{of: "www.example.com.", types: []dns.Type{"AAAA"}, suffix: "-%{record_type}",
+			want: []dns.Name{"aaaa-www-.example.com.", "www-.example.com.", "www-aaaa.example.com."}},
+		{of: "www.example.com.", types: nil, want: []dns.Name{"www.example.com."}},
+		{of: "www.example.org.", types: []dns.Type{"A"}, want: nil},
+	} {
+		n := mustNaming(t, test.prefix, test.suffix, "")
+		if diff := cmp.Diff(test.want, n.Candidates(test.of, zone, test.types)); diff != "" {
+			t.Errorf("%s %s of %s %v: %s", test.prefix, test.suffix, test.of, test.types, diff)
+		}
+	}
+}

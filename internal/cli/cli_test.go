@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"signpost": func() { os.Exit(Main(context.Background(), os.Args[1:], OS())) },
+	})
+}
+
+// TestScripts runs the scripts that are the manual.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireUniqueNames: true})
+}
+
+// environ looks variables up in a map.
+func environ(vars map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := vars[name]
+		return value, ok
+	}
+}
+
+func TestPrintError(t *testing.T) {
+	denied := &provider.Error{Kind: provider.ErrDenied, Op: "ListHostedZones", Hint: "allow route53:ListHostedZones"}
+	tests := []struct {
+		name string
+		err  error
+		want string
+		code int
+	}{
+		{"plain", errors.New("no"), "error: no\n", 1},
+		{"hint", errorf("try yes", "no"), "error: no\nhint:  try yes\n", 1},
+		{"wrapped hint", fmt.Errorf("start: %w", errorf("try yes", "no")), "error: start: no\nhint:  try yes\n", 1},
+		{"another room's hint", fmt.Errorf("start: %w", hinted{}), "error: start: shut\nhint:  knock\n", 1},
+		{"provider", fmt.Errorf("read zones: %w", denied),
+			"error: read zones: ListHostedZones: access denied\nhint:  allow route53:ListHostedZones\n", 1},
+		{"own error around a provider's", &Error{Err: denied},
+			"error: ListHostedZones: access denied\nhint:  allow route53:ListHostedZones\n", 1},
+		{"only a code", &Error{Code: 2}, "", 2},
+		{"code and message", &Error{Err: errors.New("held"), Code: 3}, "error: held\n", 3},
+		{"lines", errorf("a\nb", "one\ntwo"), "error: one\n       two\nhint:  a\n       b\n", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var stderr bytes.Buffer
+			printError(System{Stderr: &stderr, LookupEnv: environ(nil)}, tt.err)
+			if got := stderr.String(); got != tt.want {
+				t.Errorf("printed:\n%s\nwant:\n%s", got, tt.want)
+			}
+			if got := exitCode(tt.err); got != tt.code {
+				t.Errorf("exit code %d, want %d", got, tt.code)
+			}
+		})
+	}
+}
+
+type hinted struct{}
+
+func (hinted) Error() string { return "shut" }
+func (hinted) Hint() string  { return "knock" }
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	for _, cmd := range commands() {
+		var stdout bytes.Buffer
+		code := Main(t.Context(), []string{cmd.name, "--help"}, System{Stdout: &stdout, Stderr: &stdout, LookupEnv: environ(nil)})
+		if code != 0 || !strings.HasPrefix(stdout.String(), cmd.detail+"\n\nUsage\n  signpost "+cmd.name) {
+			t.Errorf("%s --help: exit code %d, printed:\n%s", cmd.name, code, stdout.String())
+		}
+		for line := range strings.Lines(stdout.String()) {
+			if len([]rune(line)) > 81 {
+				t.Errorf("%s --help: a line of more than 80 columns: %s", cmd.name, line)
+			}
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	flags := []string{"aws-zone-type", "domain-filter", "exclude-domains", "interval", "log-format", "log-level",
+		"once", "policy", "provider", "registry", "source", "txt-owner-id", "txt-prefix", "txt-suffix"}
+	tests := []struct {
+		word string
+		want string
+	}{
+		{"polcy", "policy"},
+		{"domain-filters", "domain-filter"},
+		{"domain", "domain-filter"},
+		{"zone-type", "aws-zone-type"},
+		{"txt_owner_id", "txt-owner-id"},
+		{"TXT-PREFIX", "txt-prefix"},
+		{"soruce", "source"},
+		{"sources", "source"},
+		{"cloudflare-proxied", ""},
+		{"x", ""},
+	}
+	for _, tt := range tests {
+		if got := strings.Join(nearest(tt.word, flags), " "); got != tt.want {
+			t.Errorf("nearest(%q) = %q, want %q", tt.word, got, tt.want)
+		}
+	}
+	if got, want := didYouMean([]string{"a", "b", "c"}), "did you mean a, b or c?"; got != want {
+		t.Errorf("didYouMean = %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/provider/route53"
+	"github.com/signpost-dns/signpost/internal/source"
+)
+
+// engineOptions is what run, plan and demo make a controller of.
+type engineOptions struct {
+	Options
+	LogOptions
+	Objects objects.Options `embed:""`
+	Source  source.Options  `embed:""`
+	Route53 route53.Options `embed:""`
+
+	settings Settings
+	rules    plan.Rules // but for the provider's traits
+	deriver  *source.Deriver
+}
+
+func (o *engineOptions) check() (err error) {
+	if o.settings, err = o.Settings(); err != nil {
+		return err
+	}
+	if o.rules, err = o.settings.rules(); err != nil {
+		return err
+	}
+	o.rules.PreferCNAME, o.rules.EvaluateHealth = o.Route53.PreferCNAME, o.Route53.EvaluateTargetHealth
+	o.deriver, err = source.New(o.Source)
+	return err
+}
+
+// rules returns the settings as the planner knows them.
+func (s Settings) rules() (plan.Rules, error) {
+	r := plan.Rules{Owner: s.Owner, Policy: plan.Policy(s.Policy), Types: s.Types, Filter: s.Filter}
+	if !s.Owned {
+		if r.Policy == plan.Sync {
+			return r, errorf("use --policy=upsert-only with --registry=noop, or --registry=txt to have deletions",
+				"--registry=noop keeps no ownership, so that nobody can tell what --policy=sync may delete")
+		}
+		return r, nil
+	}
+	naming, err := claim.NewNaming(s.Prefix, s.Suffix, s.Wildcard)
+	if err != nil {
+		return r, err
+	}
+	r.Claims = &naming
+	return r, claim.ValidateOwner(s.Owner)
+}
+
+// engine is a controller with what it was made of.
+type engine struct {
+	*controller.Controller
+	feed     objects.Feed
+	provider provider.Provider
+	metrics  *prometheus.Registry
+}
+
+// build makes the engine.
+func (o *engineOptions) build(ctx context.Context, call *call) (*engine, error) {
+	p, err := route53.New(ctx, o.Route53, o.settings.Filter, CurrentBuild().Version)
+	if err != nil {
+		return nil, err
+	}
+	return o.buildFor(p, call)
+}
+
+// buildFor makes the engine for a provider that is there already.
+func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, error) {
+	kinds := source.Kinds(o.settings.Sources...)
+	gvks := make([]schema.GroupVersionKind, len(kinds))
+	for i, k := range kinds {
+		gvks[i] = k.GVK
+	}
+	o.Objects.KeepLabels = o.Source.LabelFilter != ""
+	feed, err := objects.Open(o.Objects, gvks, call.log)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{feed: feed, provider: p, metrics: prometheus.NewRegistry()}
+	registerProcess(e.metrics)
+	rules := o.rules
+	rules.Traits = p.Traits()
+	e.Controller = controller.New(controller.Config{
+		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules,
+		Interval: o.settings.Interval, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),
+	})
+	return e, nil
+}
+
+// registerProcess adds what is known of the process and its build, under
+// ExternalDNS's name for the latter.
+func registerProcess(reg *prometheus.Registry) {
+	b := CurrentBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "external_dns", Name: "build_info", Help: "Always 1; the labels say what was built.",
+		ConstLabels: prometheus.Labels{"arch": runtime.GOARCH, "go_version": b.Go, "os": runtime.GOOS,
+			"revision": b.Commit, "version": b.Version},
+	})
+	info.Set(1)
+	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}

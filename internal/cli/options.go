@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+// Options is what the command line itself owns of a controller's options: what
+// is chosen from where to where, ownership, scope and pace. Run and plan share
+// it, so that the arguments of one serve the other.
+type Options struct {
+	Sources  []string `name:"source" group:"sources" enum:"service,ingress" placeholder:"KIND" help:"Kinds of objects to read: service, ingress. Give it once for each."`
+	Provider string   `name:"provider" group:"provider" enum:",aws" default:"" placeholder:"NAME" help:"The DNS service: aws (Amazon Route 53)."`
+
+	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below). Repeatable."`
+	ExcludeDomains []string `name:"exclude-domains" group:"provider" placeholder:"DOMAIN" help:"No names equal to or below this domain. Repeatable."`
+
+	Policy       string   `name:"policy" group:"changes" enum:",sync,upsert-only,create-only" default:"" placeholder:"POLICY" help:"sync (create, update, delete), upsert-only (never delete) or create-only. Not given: upsert-only."`
+	ManagedTypes []string `name:"managed-record-types" group:"changes" default:"A,AAAA,CNAME" placeholder:"TYPE" help:"Types of record sets to manage. Repeatable."`
+	ExcludeTypes []string `name:"exclude-record-types" group:"changes" placeholder:"TYPE" help:"Types of record sets to leave alone, even if managed. Repeatable."`
+	DryRun       bool     `name:"dry-run" group:"changes" help:"Say what would change, and change nothing."`
+
+	Registry    string `name:"registry" group:"ownership" enum:"txt,noop" default:"txt" help:"Where it is kept whose record sets are: txt (in TXT record sets beside them) or noop (nowhere)."`
+	OwnerID     string `name:"txt-owner-id" group:"ownership" default:"default" placeholder:"ID" help:"Who we are. Two that share a zone must differ."`
+	TXTPrefix   string `name:"txt-prefix" group:"ownership" placeholder:"TEXT" help:"Put before the names of ownership TXT record sets; may hold %{record_type}."`
+	TXTSuffix   string `name:"txt-suffix" group:"ownership" placeholder:"TEXT" help:"Put behind the first label of their names; not together with --txt-prefix."`
+	TXTWildcard string `name:"txt-wildcard-replacement" group:"ownership" placeholder:"LABEL" help:"Stands for * in their names."`
+
+	Interval time.Duration `name:"interval" group:"pace" default:"1m" placeholder:"DURATION" help:"Check everything at least this often."`
+	Events   bool          `name:"events" group:"pace" help:"Accepted for ExternalDNS's sake: objects are always watched."`
+	Once     bool          `name:"once" group:"pace" help:"Check everything once and exit."`
+
+	MetricsAddress string `name:"metrics-address" group:"watching" default:":7979" placeholder:"ADDRESS" help:"Where /metrics, /healthz and /readyz are served."`
+}
+
+// Settings is what valid [Options] mean.
+type Settings struct {
+	Sources  []string // sorted, unique, not empty
+	Provider string
+	Filter   dns.Filter
+	Policy   string     // sync, upsert-only or create-only
+	Types    []dns.Type // sorted, unique, not empty
+	Owned    bool       // claims are kept; if not, Owner and the affixes mean nothing
+	Owner    string
+	Prefix   string
+	Suffix   string
+	Wildcard string
+	Interval time.Duration // at least a second
+}
+
+// Settings judges the options and returns what they mean, or an [Error].
+func (o *Options) Settings() (Settings, error) {
+	s := Settings{
+		Sources:  slices.Compact(slices.Sorted(slices.Values(o.Sources))),
+		Provider: o.Provider,
+		Policy:   o.Policy,
+		Owned:    o.Registry == "txt",
+		Owner:    o.OwnerID,
+		Prefix:   o.TXTPrefix,
+		Suffix:   o.TXTSuffix,
+		Wildcard: o.TXTWildcard,
+		Interval: max(o.Interval, time.Second),
+	}
+	if s.Policy == "" {
+		s.Policy = "upsert-only"
+	}
+	if err := o.checkChoice(); err != nil {
+		return Settings{}, err
+	}
+	if err := o.checkOwnership(); err != nil {
+		return Settings{}, err
+	}
+	if o.Interval < 0 {
+		return Settings{}, errorf("write a time such as 1m", "--interval: %s is less than nothing", o.Interval)
+	}
+	var err error
+	if s.Filter, err = dns.NewFilter(o.DomainFilter, o.ExcludeDomains); err != nil {
+		return Settings{}, errorf("write domains such as example.com", "--domain-filter or --exclude-domains: %w", err)
+	}
+	if s.Types, err = o.types(); err != nil {
+		return Settings{}, err
+	}
+	return s, nil
+}
+
+func (o *Options) checkChoice() error {
+	var missing, hints []string
+	if len(o.Sources) == 0 {
+		missing = append(missing, "--source")
+		hints = append(hints, "--source=service --source=ingress")
+	}
+	if o.Provider == "" {
+		missing = append(missing, "--provider")
+		hints = append(hints, "--provider=aws")
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return errorf("add "+strings.Join(hints, " "), "missing: %s", strings.Join(missing, " and "))
+}
+
+// checkOwnership holds the owner id to what a claim can carry.
+func (o *Options) checkOwnership() error {
+	if o.TXTPrefix != "" && o.TXTSuffix != "" {
+		return errorf("keep the one that the zone's TXT record sets were made with",
+			"--txt-prefix and --txt-suffix exclude each other")
+	}
+	if o.Registry != "txt" {
+		return nil
+	}
+	err := claim.ValidateOwner(o.OwnerID)
+	if err == nil {
+		return nil
+	}
+	hint := "any other text will do that tells this deployment from others in the same zone, such as the cluster's name"
+	if strings.HasSuffix(o.OwnerID, "\n") {
+		hint = "does it come from a file or Secret that ends in a line end?"
+	}
+	return errorf(hint, "--txt-owner-id: %w", err)
+}
+
+// types returns the managed types that are not excluded.
+func (o *Options) types() ([]dns.Type, error) {
+	known := []string{"A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT"}
+	check := func(flag string, types []string) error {
+		for _, t := range types {
+			if slices.Contains(known, t) {
+				continue
+			}
+			hint := "the types are " + strings.Join(known, ", ")
+			if upper := strings.ToUpper(t); slices.Contains(known, upper) {
+				hint = "write it in capitals: --" + flag + "=" + upper
+			}
+			return errorf(hint, "--%s: %q is no type of record set", flag, t)
+		}
+		return nil
+	}
+	if err := check("managed-record-types", o.ManagedTypes); err != nil {
+		return nil, err
+	}
+	if err := check("exclude-record-types", o.ExcludeTypes); err != nil {
+		return nil, err
+	}
+	var types []dns.Type
+	for _, t := range o.ManagedTypes {
+		if !slices.Contains(o.ExcludeTypes, t) {
+			types = append(types, dns.Type(t))
+		}
+	}
+	if len(types) == 0 {
+		return nil, &Error{
+			Err:  fmt.Errorf("no type of record set is left to manage"),
+			Hint: "take some away from --exclude-record-types, or leave --managed-record-types out for A, AAAA and CNAME",
+		}
+	}
+	slices.Sort(types)
+	return slices.Compact(types), nil
+}

@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// planCommand says what run would change.
+type planCommand struct {
+	engineOptions
+	Output string `name:"output" short:"o" group:"Output" enum:"text,json" default:"text" help:"text, a diff to read, or json."`
+}
+
+func planWord() command {
+	return command{
+		name:  "plan",
+		brief: "say what run would change, and change nothing",
+		detail: `Reads objects and zones as "signpost run" with the same flags would, prints what
+it would change as a diff, and changes nothing.
+
+Exit code: 0 there is nothing to change, 2 there is, 1 something went wrong.`,
+		new: func() runner { return &planCommand{} },
+	}
+}
+
+// logOptions leaves the log to errors, unless a level was asked for: what a
+// plan has to say is its output.
+func (c *planCommand) logOptions() LogOptions {
+	o := c.LogOptions
+	if o.Level == "info" {
+		o.Level = "fatal"
+	}
+	return o
+}
+
+// Run prints the plan.
+func (c *planCommand) Run(ctx context.Context, call *call) error {
+	c.DryRun = true
+	e, err := c.build(ctx, call)
+	if err != nil {
+		return err
+	}
+	progress := newProgress(call.Stderr, call.terminal && !call.log.Enabled(ctx, slog.LevelInfo))
+	progress.show("reading " + e.feed.String() + " and the zones")
+	report, err := e.Once(ctx)
+	progress.clear()
+	if printErr := c.print(call, report); printErr != nil {
+		return printErr
+	}
+	if err != nil {
+		return err
+	}
+	if report.Changes() > 0 {
+		return &Error{Code: 2}
+	}
+	return nil
+}
+
+func (c *planCommand) print(call *call, report controller.Report) error {
+	if c.Output == "json" {
+		text, err := json.MarshalIndent(jsonReport(report), "", "  ")
+		if err != nil {
+			return fmt.Errorf("print the plan: %w", err)
+		}
+		return write(call.System, string(text)+"\n")
+	}
+	paint := painter(isTerminal(call.Stdout) && wantsColour(call.LookupEnv))
+	var b strings.Builder
+	for _, z := range report.Zones {
+		for line := range strings.Lines(z.Plan.String()) {
+			b.WriteString(paintDiff(paint, line))
+		}
+	}
+	for _, r := range report.Unplaced {
+		b.WriteString(paintDiff(paint, "! "+r.String()+"\n"))
+	}
+	return write(call.System, b.String())
+}
+
+// paintDiff colours a line of a plan by its sign.
+func paintDiff(paint func(code, text string) string, line string) string {
+	text := strings.TrimSuffix(line, "\n")
+	for sign, colour := range map[string]string{"+": green, "-": red, "!": yellow} {
+		if strings.HasPrefix(text, sign+" ") {
+			return paint(colour, text) + "\n"
+		}
+	}
+	return paint(bold, text) + "\n"
+}
+
+// The plan as JSON: zones in order, with changes in the order in which they
+// would be made. A set is printed in zone-file notation, a record a line.
+type (
+	planJSON struct {
+		Zones    []zoneJSON    `json:"zones"`
+		Refusals []refusalJSON `json:"refusals"` // of names that no zone holds
+	}
+	zoneJSON struct {
+		ID       string        `json:"id"`
+		Name     string        `json:"name"`
+		Private  bool          `json:"private"`
+		Changes  []changeJSON  `json:"changes"`
+		Refusals []refusalJSON `json:"refusals"`
+	}
+	changeJSON struct {
+		Action string   `json:"action"` // CREATE, UPDATE, DELETE
+		Name   string   `json:"name"`
+		Type   string   `json:"type"`
+		SetID  string   `json:"setIdentifier,omitempty"`
+		Old    []string `json:"old,omitempty"`
+		New    []string `json:"new,omitempty"`
+	}
+	refusalJSON struct {
+		Name    string   `json:"name"`
+		Type    string   `json:"type"`
+		SetID   string   `json:"setIdentifier,omitempty"`
+		Reason  string   `json:"reason"`
+		Message string   `json:"message"`
+		Objects []string `json:"objects"`
+	}
+)
+
+func jsonReport(report controller.Report) planJSON {
+	out := planJSON{Zones: []zoneJSON{}, Refusals: jsonRefusals(report.Unplaced)}
+	for _, z := range report.Zones {
+		zone := zoneJSON{ID: z.Plan.Zone.ID, Name: string(z.Plan.Zone.Name), Private: z.Plan.Zone.Private,
+			Changes: []changeJSON{}, Refusals: jsonRefusals(z.Plan.Refusals)}
+		for _, g := range z.Plan.Groups {
+			for _, c := range g {
+				if c.Action() == dns.Assert {
+					continue
+				}
+				key := c.Key()
+				zone.Changes = append(zone.Changes, changeJSON{Action: string(c.Action()), Name: string(key.Name),
+					Type: string(key.Type), SetID: key.SetID, Old: jsonSet(c.Old), New: jsonSet(c.New)})
+			}
+		}
+		out.Zones = append(out.Zones, zone)
+	}
+	return out
+}
+
+func jsonSet(set *dns.RecordSet) []string {
+	if set == nil {
+		return nil
+	}
+	return strings.Split(set.String(), "\n")
+}
+
+func jsonRefusals(refusals []plan.Refusal) []refusalJSON {
+	out := []refusalJSON{}
+	for _, r := range refusals {
+		j := refusalJSON{Name: string(r.Key.Name), Type: string(r.Key.Type), SetID: r.Key.SetID,
+			Reason: string(r.Reason), Message: r.Message, Objects: []string{}}
+		for _, o := range r.Objects {
+			j.Objects = append(j.Objects, o.Resource())
+		}
+		out = append(out, j)
+	}
+	return out
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/signpost-dns/signpost/internal/console"
+)
+
+// runCommand is the controller.
+type runCommand struct{ engineOptions }
+
+func runWord() command {
+	return command{
+		name:  "run",
+		brief: "keep the record sets as the objects want them; what flags alone mean",
+		detail: `Points DNS names at what runs: reads Services and Ingresses, and keeps the
+record sets that they ask for in the zones. Only what carries our mark of
+ownership is ever changed or deleted. ExternalDNS's arguments and environment
+work as they are.
+
+  signpost run --source=service --source=ingress --provider=aws \
+    --domain-filter=example.com --txt-owner-id=my-cluster
+
+Ask "signpost plan" with the same flags first to see what it would do.`,
+		new: func() runner { return &runCommand{} },
+	}
+}
+
+// Run keeps the zones right until ctx ends, or with --once makes one pass.
+func (c *runCommand) Run(ctx context.Context, call *call) error {
+	call.logConfig()
+	if c.DryRun {
+		call.log.Info("running in dry-run mode. No changes to DNS records will be made.")
+	}
+	e, err := c.build(ctx, call)
+	if err != nil {
+		return err
+	}
+	if c.Once {
+		_, err := e.Once(ctx)
+		return err
+	}
+	return e.serve(ctx, call, c.MetricsAddress)
+}
+
+// serve runs the engine with its console until ctx ends.
+func (e *engine) serve(ctx context.Context, call *call, address string) error {
+	at, err := console.Serve(ctx, address, console.Handler(e.metrics, e.Checks), call.log)
+	if err != nil {
+		return &Error{Err: err, Hint: "choose another with --metrics-address=:PORT"}
+	}
+	call.log.Info("watching "+e.feed.String(), "metrics", "http://"+at.String()+"/metrics", "ready", "http://"+at.String()+"/readyz")
+	err = e.Run(ctx)
+	if ctx.Err() != nil {
+		call.log.Info("Terminating main controller loop")
+	}
+	return err
+}

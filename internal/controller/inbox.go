@@ -1,0 +1,99 @@
+package controller
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/signpost-dns/signpost/internal/objects"
+)
+
+// ref names an object.
+type ref struct {
+	kind schema.GroupVersionKind
+	key  types.NamespacedName
+}
+
+// inbox takes what a feed delivers and keeps the newest state of each object
+// until the loop fetches it.
+type inbox struct {
+	wake chan struct{} // holds a token while there is something new
+
+	mu     sync.Mutex
+	events map[ref]objects.Event
+	status map[schema.GroupVersionKind]objects.Status
+}
+
+func newInbox() *inbox {
+	return &inbox{
+		wake:   make(chan struct{}, 1),
+		events: map[ref]objects.Event{},
+		status: map[schema.GroupVersionKind]objects.Status{},
+	}
+}
+
+// Apply is part of [objects.Sink].
+func (b *inbox) Apply(events []objects.Event) {
+	b.mu.Lock()
+	for _, e := range events {
+		b.events[ref{e.Kind, e.Key}] = e
+	}
+	b.mu.Unlock()
+	b.ring()
+}
+
+// Status is part of [objects.Sink].
+func (b *inbox) Status(kind schema.GroupVersionKind, status objects.Status) {
+	b.mu.Lock()
+	b.status[kind] = status
+	b.mu.Unlock()
+	b.ring()
+}
+
+func (b *inbox) ring() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// fetch takes out all events, with the status of the kinds at the same moment.
+func (b *inbox) fetch() (map[ref]objects.Event, map[schema.GroupVersionKind]objects.Status) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = map[ref]objects.Event{}
+	return events, maps.Clone(b.status)
+}
+
+// A window gathers events before they are planned, so that a burst becomes one
+// batch: it opens at the first event, closes when none came for windowIdle, and
+// at the latest after windowCap.
+const (
+	windowIdle = 20 * time.Millisecond
+	windowCap  = 200 * time.Millisecond
+)
+
+// gather returns when the window closes.
+func (b *inbox) gather(ctx context.Context) {
+	latest := time.NewTimer(windowCap)
+	defer latest.Stop()
+	idle := time.NewTimer(windowIdle)
+	defer idle.Stop()
+	for {
+		select {
+		case <-b.wake:
+			idle.Reset(windowIdle)
+		case <-idle.C:
+			return
+		case <-latest.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package controller
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// ledger knows what is not as asked, and tells each thing once: when it comes
+// up, when it changes, and when it is over.
+type ledger struct {
+	log      *slog.Logger
+	metrics  *Metrics
+	byObject map[string]map[string]bool        // problems, by object and text
+	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
+	open     map[plan.Reason]int
+}
+
+// place is an owner name in a zone; the zone is empty for names without one.
+type place struct {
+	zone string
+	name dns.Name
+}
+
+func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
+	return &ledger{log: log, metrics: metrics, byObject: map[string]map[string]bool{},
+		byName: map[place]map[string]plan.Refusal{}, open: map[plan.Reason]int{}}
+}
+
+// problems replaces what is known of an object. Its unknown intent is one too.
+func (l *ledger) problems(object string, problems []plan.Problem, unknown string) {
+	old := l.byObject[object]
+	now := map[string]bool{}
+	for _, p := range problems {
+		text := string(p.Reason) + ": " + p.Message
+		now[text] = true
+		if !old[text] {
+			level := slog.LevelWarn
+			if p.Reason == plan.NoTarget {
+				level = slog.LevelInfo
+			}
+			l.log.Log(context.Background(), level, p.Message, "object", object, "reason", string(p.Reason))
+		}
+	}
+	if unknown != "" {
+		now[unknown] = true
+		if !old[unknown] {
+			l.log.Warn("what the object holds stays as it is: "+unknown, "object", object, "reason", string(plan.Frozen))
+		}
+	}
+	l.byObject[object] = now
+	if len(now) == 0 {
+		delete(l.byObject, object)
+	}
+}
+
+// refusals replaces what is known of these names in a zone.
+func (l *ledger) refusals(zone string, names []dns.Name, refusals []plan.Refusal) {
+	now := map[place]map[string]plan.Refusal{}
+	for _, r := range refusals {
+		at := place{zone, r.Key.Name}
+		if now[at] == nil {
+			now[at] = map[string]plan.Refusal{}
+		}
+		now[at][r.String()] = r
+	}
+	for _, n := range names {
+		if at := (place{zone, n}); now[at] == nil {
+			now[at] = nil
+		}
+	}
+	for at, fresh := range now {
+		for text, r := range l.byName[at] {
+			l.count(r.Reason, -1)
+			if _, still := fresh[text]; !still && len(fresh) == 0 && len(r.Objects) > 0 {
+				l.log.Info("no longer refused", "record", r.Key.String(), "reason", string(r.Reason))
+			}
+		}
+		for text, r := range fresh {
+			l.count(r.Reason, 1)
+			if _, told := l.byName[at][text]; !told {
+				l.tell(r)
+			}
+		}
+		if len(fresh) == 0 {
+			delete(l.byName, at)
+		} else {
+			l.byName[at] = maps.Clone(fresh)
+		}
+	}
+}
+
+func (l *ledger) count(reason plan.Reason, by int) {
+	l.open[reason] += by
+	l.metrics.refused.WithLabelValues(string(reason)).Set(float64(l.open[reason]))
+}
+
+// tell logs a refusal. That the policy keeps what nobody wants any more is what
+// was asked for, and no warning.
+func (l *ledger) tell(r plan.Refusal) {
+	level := slog.LevelWarn
+	if r.Reason == plan.PolicyForbids && len(r.Objects) == 0 {
+		level = slog.LevelDebug
+	}
+	attrs := []any{"record", r.Key.String(), "reason", string(r.Reason)}
+	if len(r.Objects) > 0 {
+		attrs = append(attrs, "object", r.Objects[0].Resource())
+	}
+	l.log.Log(context.Background(), level, r.Message, attrs...)
+}

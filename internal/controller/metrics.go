@@ -1,0 +1,107 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/zone"
+)
+
+// Metrics are what the controller counts. Those of ExternalDNS keep their names
+// where they mean the same, so that dashboards and alerts go on working.
+type Metrics struct {
+	lastReconcile, lastSync, softErrors     prometheus.Gauge
+	registryEndpoints, sourceEndpoints      prometheus.Gauge
+	noOps, registryErrors, sourceErrors     prometheus.Counter
+	verified, registryRecords, sourceRecord *prometheus.GaugeVec
+
+	changes *prometheus.CounterVec
+	refused *prometheus.GaugeVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "external_dns", Name: name, Help: help})
+		reg.MustRegister(g)
+		return g
+	}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "external_dns", Name: name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	byType := func(name, help string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "external_dns", Name: name, Help: help}, []string{"record_type"})
+		reg.MustRegister(v)
+		return v
+	}
+	m := &Metrics{
+		lastReconcile:     gauge("controller_last_reconcile_timestamp_seconds", "When the last pass over the zones began."),
+		lastSync:          gauge("controller_last_sync_timestamp_seconds", "When the last pass over the zones ended well."),
+		softErrors:        gauge("controller_consecutive_soft_errors", "Passes in a row that were not whole."),
+		noOps:             counter("controller_no_op_runs_total", "Passes that had nothing to change."),
+		registryEndpoints: gauge("registry_endpoints_total", "Record sets in the zones."),
+		sourceEndpoints:   gauge("source_endpoints_total", "Record sets that objects ask for."),
+		registryErrors:    counter("registry_errors_total", "Calls to the DNS service that failed."),
+		sourceErrors:      counter("source_errors_total", "Times that a source could not be read."),
+		verified:          byType("controller_verified_records", "Record sets that are asked for and stand in a zone, by type."),
+		registryRecords:   byType("registry_records", "Record sets in the zones, by type."),
+		sourceRecord:      byType("source_records", "Record sets that objects ask for, by type."),
+		changes: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "signpost", Name: "changes_total",
+			Help: "Accepted changes to record sets, claims included, by action."}, []string{"action"}),
+		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "signpost", Name: "refusals",
+			Help: "Things asked for and not done at present, by reason."}, []string{"reason"}),
+	}
+	reg.MustRegister(m.changes, m.refused)
+	return m
+}
+
+// measure counts what is wanted and what the zones hold.
+func (m *Metrics) measure(x *index, workers map[string]*zone.Worker) {
+	listed, wanted, verified := map[dns.Type]int{}, map[dns.Type]int{}, map[dns.Type]int{}
+	stands := map[dns.Key]bool{}
+	total := 0
+	for _, w := range workers {
+		if w.Image() == nil {
+			continue
+		}
+		for set := range w.Image().All() {
+			listed[set.Type]++
+			total++
+			if len(x.wants[set.Name]) > 0 {
+				stands[set.Key] = true
+			}
+		}
+	}
+	asked := map[dns.Key]bool{}
+	for n := range x.names() {
+		for _, want := range x.at(n) {
+			asked[want.Set.Key] = true
+		}
+	}
+	for key := range asked {
+		wanted[key.Type]++
+		if stands[key] {
+			verified[key.Type]++
+		}
+	}
+	m.registryEndpoints.Set(float64(total))
+	m.sourceEndpoints.Set(float64(len(asked)))
+	fill(m.registryRecords, listed)
+	fill(m.sourceRecord, wanted)
+	fill(m.verified, verified)
+}
+
+func fill(v *prometheus.GaugeVec, counts map[dns.Type]int) {
+	v.Reset()
+	for t, n := range counts {
+		v.WithLabelValues(strings.ToLower(string(t))).Set(float64(n))
+	}
+}
+
+func isDenied(err error) bool { return errors.Is(err, provider.ErrDenied) }

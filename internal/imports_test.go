@@ -1,0 +1,119 @@
+// Package internal_test holds the import rules of docs/architecture.md against
+// the real imports.
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/signpost-dns/signpost/internal/"
+
+// rooms says, for each folder below internal, which other rooms its code may
+// import. A folder that is missing here is an error: decide where it stands.
+var rooms = map[string][]string{
+	"dns":                   {},
+	"claim":                 {"dns"},
+	"plan":                  {"dns", "claim"},
+	"source":                {"dns", "plan"},
+	"objects":               {},
+	"provider":              {"dns"},
+	"provider/memory":       {"dns", "provider"},
+	"provider/route53":      {"dns", "provider"},
+	"provider/providertest": {"dns", "provider"},
+	"zone":                  {"dns", "claim", "plan", "provider"},
+	"controller":            {"dns", "plan", "source", "objects", "provider", "zone"},
+	"console":               {"controller"},
+	"emulator":              {},
+	"cli": {"dns", "claim", "plan", "source", "objects", "provider", "provider/route53", "zone", "controller",
+		"console", "emulator"},
+}
+
+// guarded says which rooms may import packages that drag a world in, or an
+// effect. A prefix ends at a path element.
+var guarded = map[string][]string{
+	"k8s.io":                                 {"source", "objects", "controller", "cli"},
+	"sigs.k8s.io":                            {"source", "objects", "controller", "cli"},
+	"github.com/aws":                         {"provider/route53"},
+	"log":                                    {"objects", "zone", "controller", "console", "emulator", "cli"},
+	"log/slog":                               {"objects", "zone", "controller", "console", "emulator", "cli"},
+	"github.com/prometheus":                  {"controller", "console", "cli"},
+	"github.com/alecthomas/kong":             {"cli"},
+	"github.com/miekg/dns":                   {"emulator"},
+	"net/http":                               {"objects", "provider/route53", "controller", "console", "emulator", "cli"},
+	"os":                                     {"objects", "provider/route53", "console", "emulator", "cli"},
+	"testing":                                {"provider/providertest"},
+	"github.com/fsnotify":                    {"objects"},
+	"github.com/google/go-containerregistry": {},
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") ||
+			strings.Contains(file, "testdata") {
+			return err
+		}
+		room := path.Dir(filepath.ToSlash(file))
+		allowed, ok := rooms[room]
+		if !ok {
+			t.Errorf("%s: the room %q is not in the table of imports; add it with what it may import", file, room)
+			return nil
+		}
+		seen[room] = true
+		for _, imported := range imports(t, file) {
+			if inner, ok := strings.CutPrefix(imported, module); ok {
+				if !contains(allowed, inner) {
+					t.Errorf("%s: %s may not import %s", file, room, inner)
+				}
+				continue
+			}
+			for prefix, may := range guarded {
+				if (imported == prefix || strings.HasPrefix(imported, prefix+"/") && prefix != "log" && prefix != "os") && !contains(may, room) {
+					t.Errorf("%s: %s may not import %s", file, room, imported)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := range rooms {
+		if !seen[room] {
+			t.Errorf("the table of imports names %q, and there is no such room", room)
+		}
+	}
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, spec := range parsed.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}

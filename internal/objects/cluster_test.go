@@ -1,0 +1,293 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+)
+
+func openCluster(t *testing.T, s *apiServer, o Options) *Cluster {
+	t.Helper()
+	kinds, err := choose([]schema.GroupVersionKind{serviceKind(), ingressKind()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := newCluster(&rest.Config{Host: "http://192.0.2.1:6443", Transport: s, QPS: -1}, o, kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// follow runs the cluster in a bubble of virtual time, and lets play change the
+// world. After each change, settle returns what was delivered.
+func follow(t *testing.T, s *apiServer, o Options, play func(r *recorder, settle func() []string)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		// Channels of the server must be of the bubble.
+		s.changed, s.cut = make(chan struct{}), make(chan struct{})
+		c := openCluster(t, s, o)
+		r := newRecorder()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- c.Run(ctx, r) }()
+		play(r, func() []string {
+			synctest.Wait()
+			return r.take()
+		})
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
+func want(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("delivered (-want +got):\n%s", diff)
+	}
+}
+
+// bothWays runs a test with API servers that know streaming lists, and that do not.
+func bothWays(t *testing.T, test func(t *testing.T, s *apiServer)) {
+	for _, streaming := range []bool{true, false} {
+		t.Run(fmt.Sprintf("streaming=%t", streaming), func(t *testing.T) { test(t, newAPIServer(streaming)) })
+	}
+}
+
+func TestClusterFollows(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("services", service("a"), service("b"))
+		s.put("ingresses", ingress("web"))
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			want(t, settle(), "Ingress default/web", "Ingress: synced",
+				"Service default/a", "Service default/b", "Service: synced")
+
+			changed := service("a")
+			changed.Spec.ExternalIPs = []string{"192.0.2.7"}
+			s.put("services", changed)
+			s.put("ingresses", ingress("api"))
+			s.remove("services", "default/b")
+			want(t, settle(), "Ingress default/api", "Service default/a", "gone: Service default/b")
+			if got := r.get(serviceKind(), "a").(*corev1.Service).Spec.ExternalIPs; !slices.Equal(got, []string{"192.0.2.7"}) {
+				t.Errorf("external IPs of the changed Service: %v", got)
+			}
+
+			time.Sleep(24 * time.Hour)
+			want(t, settle()) // nothing is repeated
+		})
+		// The seeds' role allows these and no others.
+		allowed := []string{"list /api/v1/services", "watch /api/v1/services",
+			"list /apis/networking.k8s.io/v1/ingresses", "watch /apis/networking.k8s.io/v1/ingresses"}
+		for _, request := range s.asked() {
+			if !slices.Contains(allowed, request) {
+				t.Errorf("asked for %s, which needs a permission beyond get, list and watch of the kinds", request)
+			}
+		}
+	})
+}
+
+func TestClusterDenied(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("services", service("a"))
+		s.put("ingresses", ingress("web"))
+		s.denied = map[string]bool{"list ingresses": true, "watch ingresses": true}
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			want(t, settle(), "Ingress: frozen", "Service default/a", "Service: synced")
+			if diff := cmp.Diff(Status{
+				Reason: `may not list ingresses: ingresses is forbidden: User "signpost" cannot list resource "ingresses" at the cluster scope`,
+				Hint:   `add this rule to the role: {apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: ["get", "list", "watch"]}`,
+			}, r.of(ingressKind())); diff != "" {
+				t.Errorf("status (-want +got):\n%s", diff)
+			}
+			s.put("services", service("b"))
+			want(t, settle(), "Service default/b")
+
+			time.Sleep(time.Hour)
+			want(t, settle()) // it is not told again and again
+
+			s.deny()
+			time.Sleep(2 * time.Minute)
+			want(t, settle(), "Ingress default/web", "Ingress: synced")
+		})
+	})
+}
+
+func TestClusterDeniedOnTheWay(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("services", service("a"))
+		s.put("ingresses", ingress("web"), ingress("api"))
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			settle()
+			s.deny("list ingresses", "watch ingresses")
+			time.Sleep(time.Minute)
+			want(t, settle(), "Ingress: frozen")
+
+			s.remove("ingresses", "default/api")
+			s.remove("services", "default/a")
+			time.Sleep(time.Minute)
+			want(t, settle(), "gone: Service default/a")
+
+			s.deny()
+			time.Sleep(2 * time.Minute)
+			want(t, slices.Sorted(slices.Values(settle())), "Ingress: synced", "gone: Ingress default/api")
+		})
+	})
+}
+
+func TestClusterWatchDenied(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("services", service("a"))
+		s.denied = map[string]bool{"watch services": true}
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			settle()
+			if got := r.of(serviceKind()); !got.Frozen() || !strings.HasPrefix(got.Reason, "may not watch services: ") {
+				t.Errorf("status %+v", got)
+			}
+			if r.get(serviceKind(), "a") == nil {
+				t.Error("what the list gave was not delivered")
+			}
+			time.Sleep(time.Hour)
+			want(t, settle())
+
+			s.deny()
+			time.Sleep(2 * time.Minute)
+			want(t, settle(), "Service: synced")
+		})
+	})
+}
+
+func TestClusterCompacted(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("services", service("a"), service("b"))
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			settle()
+			s.fall(true)
+			s.remove("services", "default/b")
+			s.put("services", service("c"))
+			s.compact()
+			s.fall(false)
+			time.Sleep(2 * time.Minute)
+			// What was there all along is not repeated.
+			want(t, slices.DeleteFunc(settle(), func(line string) bool {
+				return strings.Contains(line, ": synced") || strings.Contains(line, ": frozen")
+			}),
+				"gone: Service default/b", "Service default/c")
+			if !r.of(serviceKind()).Synced || !r.of(ingressKind()).Synced {
+				t.Errorf("status afterwards: %v", r.status)
+			}
+		})
+	})
+}
+
+func TestClusterUnreachable(t *testing.T) {
+	s := newAPIServer(true)
+	s.put("services", service("a"))
+	s.down = true
+	c := openCluster(t, s, Options{})
+	err := c.Check(t.Context())
+	if err == nil || err.Error() != "the API server at http://192.0.2.1:6443 does not answer: dial tcp 192.0.2.1:6443: connect: connection refused" {
+		t.Errorf("Check: %v", err)
+	}
+	if h, ok := err.(interface{ Hint() string }); !ok || h.Hint() == "" {
+		t.Errorf("Check gives no hint: %v", err)
+	}
+	follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+		want(t, settle(), "Ingress: frozen", "Service: frozen")
+		time.Sleep(time.Hour)
+		want(t, settle())
+
+		s.fall(false)
+		time.Sleep(2 * time.Minute)
+		want(t, settle(), "Ingress: synced", "Service default/a", "Service: synced")
+
+		s.fall(true)
+		time.Sleep(2 * time.Minute)
+		want(t, settle(), "Ingress: frozen", "Service: frozen")
+	})
+}
+
+func TestClusterCheck(t *testing.T) {
+	s := newAPIServer(true)
+	if err := openCluster(t, s, Options{}).Check(t.Context()); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	want(t, s.asked(), "list /version")
+}
+
+func TestClusterNamespace(t *testing.T) {
+	s := newAPIServer(true)
+	s.denied = map[string]bool{"list services": true, "watch services": true}
+	follow(t, s, Options{Namespace: "team"}, func(r *recorder, settle func() []string) {
+		want(t, settle(), "Ingress: synced", "Service: frozen")
+		for _, request := range s.asked() {
+			if !strings.Contains(request, "/namespaces/team/") {
+				t.Errorf("asked beyond the namespace: %s", request)
+			}
+		}
+	})
+}
+
+func TestClusterManyObjects(t *testing.T) {
+	s := newAPIServer(true)
+	for i := range 2*slice + 1 {
+		s.put("services", service(fmt.Sprintf("s%d", i)))
+	}
+	follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+		settle()
+		if diff := cmp.Diff([]int{slice, slice, 1}, r.sizes); diff != "" {
+			t.Errorf("sizes of the slices (-want +got):\n%s", diff)
+		}
+		if !r.of(serviceKind()).Synced {
+			t.Error("not synced")
+		}
+	})
+}
+
+func TestClusterStrips(t *testing.T) {
+	created := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
+	full := service("a")
+	full.CreationTimestamp = created
+	full.Generation = 3
+	full.Labels = map[string]string{"app": "web"}
+	full.Annotations = map[string]string{"external-dns.alpha.kubernetes.io/hostname": "a.example.com",
+		corev1.LastAppliedConfigAnnotation: "{}"}
+	full.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+	full.Finalizers = []string{"service.kubernetes.io/load-balancer-cleanup"}
+	full.OwnerReferences = []metav1.OwnerReference{{Name: "x"}}
+	full.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
+
+	for _, keep := range []bool{false, true} {
+		s := newAPIServer(true)
+		s.put("services", full)
+		follow(t, s, Options{KeepLabels: keep}, func(r *recorder, settle func() []string) {
+			settle()
+			stripped := service("a")
+			stripped.TypeMeta = metav1.TypeMeta{}
+			stripped.ResourceVersion = "11"
+			stripped.CreationTimestamp = created
+			stripped.Generation = 3
+			if keep {
+				stripped.Labels = full.Labels
+			}
+			stripped.Annotations = map[string]string{"external-dns.alpha.kubernetes.io/hostname": "a.example.com"}
+			stripped.Status = full.Status
+			got := r.get(serviceKind(), "a").DeepCopyObject().(*corev1.Service)
+			got.TypeMeta = metav1.TypeMeta{}
+			if diff := cmp.Diff(stripped, got); diff != "" {
+				t.Errorf("KeepLabels %t (-want +got):\n%s", keep, diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,121 @@
+package objects
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+const noClusterHint = "name a kubeconfig with --kubeconfig, or read manifests with --objects DIR"
+
+// config finds the API server as ExternalDNS does: the kubeconfig that is named,
+// else ~/.kube/config if it exists, else the cluster around the process. Beyond
+// that, $KUBECONFIG is honoured before ~/.kube/config, and --server alone is an
+// address without credentials, as kubectl proxy gives one.
+func (o Options) config(log *slog.Logger) (*rest.Config, error) {
+	if err := checkServer(o.Server); err != nil {
+		return nil, err
+	}
+	rules, err := o.kubeconfig()
+	if err != nil {
+		return nil, err
+	}
+	var config *rest.Config
+	switch {
+	case rules != nil:
+		config, err = o.load(rules)
+	case os.Getenv("KUBERNETES_SERVICE_HOST") != "":
+		if o.Server != "" {
+			log.Warn("--server is ignored in a cluster; it needs a kubeconfig", "server", o.Server)
+		}
+		config, err = inCluster()
+	case o.Server != "":
+		config = &rest.Config{Host: o.Server}
+	default:
+		err = hint(noClusterHint, "no Kubernetes cluster: there is no kubeconfig, and this process runs in no cluster")
+	}
+	if err != nil {
+		return nil, err
+	}
+	config.UserAgent = "signpost"
+	config.QPS = -1 // one list and one watch for each kind need no limit
+	return config, nil
+}
+
+func checkServer(server string) error {
+	if server == "" {
+		return nil
+	}
+	if u, err := url.Parse(server); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return hint("write it like https://192.0.2.1:6443", "--server=%s is no address of an API server", server)
+	}
+	return nil
+}
+
+// kubeconfig returns where to load a kubeconfig from, nil if there is none.
+func (o Options) kubeconfig() (*clientcmd.ClientConfigLoadingRules, error) {
+	if o.Kubeconfig != "" {
+		if _, err := os.Stat(o.Kubeconfig); err != nil {
+			return nil, hint("check --kubeconfig; without it $KUBECONFIG, ~/.kube/config and the cluster around the process are tried",
+				"read kubeconfig: %w", err)
+		}
+		return &clientcmd.ClientConfigLoadingRules{ExplicitPath: o.Kubeconfig}, nil
+	}
+	if list := os.Getenv(clientcmd.RecommendedConfigPathEnvVar); list != "" {
+		// Like kubectl, several files are merged and some may be missing, but
+		// not all of them.
+		var missing error
+		for _, path := range filepath.SplitList(list) {
+			_, err := os.Stat(path)
+			if err == nil {
+				return &clientcmd.ClientConfigLoadingRules{Precedence: filepath.SplitList(list)}, nil
+			}
+			missing = errors.Join(missing, err)
+		}
+		return nil, hint("correct or unset KUBECONFIG, or use --kubeconfig", "read kubeconfig named by $KUBECONFIG: %w", missing)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, nil // without a home there is no file in it
+	}
+	path := filepath.Join(home, clientcmd.RecommendedHomeDir, clientcmd.RecommendedFileName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return &clientcmd.ClientConfigLoadingRules{ExplicitPath: path}, nil
+}
+
+func (o Options) load(rules *clientcmd.ClientConfigLoadingRules) (*rest.Config, error) {
+	overrides := &clientcmd.ConfigOverrides{ClusterInfo: clientcmdapi.Cluster{Server: o.Server}}
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, overrides).ClientConfig()
+	if err != nil {
+		file := rules.ExplicitPath
+		if file == "" {
+			file = os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
+		}
+		return nil, hint("kubectl --kubeconfig="+file+" config view shows what is in it", "read kubeconfig %s: %w", file, err)
+	}
+	return config, nil
+}
+
+func inCluster() (*rest.Config, error) {
+	config, err := rest.InClusterConfig()
+	if err != nil {
+		return nil, hint("the Pod needs a service account and automountServiceAccountToken: true",
+			"read the service account of this Pod: %w", err)
+	}
+	return config, nil
+}
+
+// unreachable is the hint for an API server that does not answer.
+func unreachable(config *rest.Config) string {
+	return fmt.Sprintf("is %s the address of the API server, and can it be reached from here?", config.Host)
+}

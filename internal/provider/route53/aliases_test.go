@@ -1,0 +1,54 @@
+package route53
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+)
+
+func TestParseAliasZones(t *testing.T) {
+	got, err := parseAliasZones("# a comment\n\nUS-east-1.elb.amazonaws.com  Z35  elb # behind\ncloudfront.net Z2F\tcloudfront\n")
+	want := map[dns.Name]dns.AliasZone{"us-east-1.elb.amazonaws.com.": {ID: "Z35"}, "cloudfront.net.": {ID: "Z2F", NoHealth: true}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for what, text := range map[string]string{
+		"line 1: want":  "elb.amazonaws.com Z35",
+		"line 2":        "a.example Z1 elb\na..example Z1 elb",
+		"line 2: a.exa": "a.example Z1 elb\na.example Z2 elb",
+	} {
+		if _, err := parseAliasZones(text); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%q: want an error with %q, got %v", text, what, err)
+		}
+	}
+}
+
+// The embedded table knows the host names that AWS's own pages show.
+func TestAliasZones(t *testing.T) {
+	aliases, err := aliasZones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	traits := dns.Traits{Aliases: aliases}
+	for host, want := range map[string]dns.AliasZone{
+		"my-lb-1.us-east-1.elb.amazonaws.com":           {ID: "Z35SXDOTRQ7X7K"},
+		"dualstack.my-lb-1.us-east-1.elb.amazonaws.com": {ID: "Z35SXDOTRQ7X7K"},
+		"My-NLB-1.ELB.us-east-1.amazonaws.com":          {ID: "Z26RNL4JYFTOTI"},
+		"d111111abcdef8.cloudfront.net":                 {ID: "Z2FDTNDATAQYW2", NoHealth: true},
+		"a1.awsglobalaccelerator.com":                   {ID: "Z2BJ6XQ5FK7U4H"},
+	} {
+		name := must(dns.ParseName(host))
+		if got, ok := traits.AliasZone(name); !ok || got != want {
+			t.Errorf("%s: want %+v, got %+v", host, want, got)
+		}
+	}
+	if got, ok := traits.AliasZone("www.example.com."); ok {
+		t.Errorf("www.example.com: got %+v", got)
+	}
+	if len(aliases) < 133 {
+		t.Errorf("the table has %d rows, fewer than ExternalDNS's 133", len(aliases))
+	}
+}

@@ -1,0 +1,158 @@
+package route53
+
+import (
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+const noZones = `<?xml version="1.0"?><ListHostedZonesResponse ` + xmlns + `><HostedZones></HostedZones>` +
+	`<IsTruncated>false</IsTruncated><MaxItems>100</MaxItems></ListHostedZonesResponse>`
+
+// bare takes everything away from which the SDK would learn something.
+func bare(t *testing.T) {
+	for _, env := range os.Environ() {
+		if name, _, _ := strings.Cut(env, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+}
+
+// seen is a server that answers that there are no zones, and keeps what was
+// asked of it.
+func seen(t *testing.T, secure bool) (*httptest.Server, *[]*http.Request) {
+	var requests []*http.Request
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests = append(requests, r)
+		_, _ = w.Write([]byte(noZones))
+	}))
+	if secure {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	return server, &requests
+}
+
+func TestNewFollowsTheEnvironment(t *testing.T) {
+	bare(t)
+	server, requests := seen(t, true)
+	bundle := filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(bundle, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", bundle)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	p, err := New(t.Context(), Options{}, dns.Filter{}, "1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if zones, err := p.Zones(t.Context()); err != nil || len(zones) != 0 {
+		t.Fatalf("got %v, %v", zones, err)
+	}
+	header := (*requests)[0].Header
+	if got := header.Get("User-Agent"); !strings.Contains(got, " signpost/1.2.3") {
+		t.Errorf("User-Agent is %q", got)
+	}
+	if got := header.Get("Authorization"); !strings.Contains(got, "AKIDENV/") || !strings.Contains(got, "/us-east-1/route53/") {
+		t.Errorf("Authorization is %q", got)
+	}
+}
+
+func TestNewWithoutCredentials(t *testing.T) {
+	bare(t)
+	server, requests := seen(t, false)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	p, err := New(t.Context(), Options{ZoneIDFilter: []string{"Z1"}}, dns.Filter{}, "1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Zones(t.Context())
+	if !errors.Is(err, provider.ErrDenied) || !strings.Contains(provider.Hint(err), "AWS_ACCESS_KEY_ID") {
+		t.Errorf("want ErrDenied with a hint on credentials, got %v (%s)", err, provider.Hint(err))
+	}
+	if len(*requests) > 0 {
+		t.Errorf("%d requests were sent without credentials", len(*requests))
+	}
+}
+
+func TestNewReportsBadConfiguration(t *testing.T) {
+	bare(t)
+	t.Setenv("AWS_PROFILE", "nowhere")
+	_, err := New(t.Context(), Options{}, dns.Filter{}, "1.2.3")
+	if err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("want an error that names the profile, got %v", err)
+	}
+}
+
+func TestNewStaticIgnoresTheEnvironment(t *testing.T) {
+	bare(t)
+	server, requests := seen(t, false)
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_ENDPOINT_URL_ROUTE_53", "http://127.0.0.1:1")
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	t.Setenv("AWS_CA_BUNDLE", "/nonexistent")
+	t.Setenv("AWS_PROFILE", "nowhere")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	p, err := NewStatic(server.URL, nil, Options{}, dns.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Zones(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := (*requests)[0].Header.Get("Authorization"); strings.Contains(got, "AKIDENV") {
+		t.Errorf("the environment's credentials were used: %q", got)
+	}
+}
+
+func TestARNs(t *testing.T) {
+	for region, want := range map[string]string{"us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc"} {
+		p := &Provider{partition: partition(region)}
+		if got := p.arn("Z1"); got != "arn:"+want+":route53:::hostedzone/Z1" {
+			t.Errorf("%s: %s", region, got)
+		}
+	}
+}
+
+// The flags are ExternalDNS's, and commas do not split its lists.
+func TestFlags(t *testing.T) {
+	type flag struct{ Name, Enum, Default, Sep string }
+	var got []flag
+	options := reflect.TypeFor[Options]()
+	for i := range options.NumField() {
+		tag := options.Field(i).Tag
+		got = append(got, flag{tag.Get("name"), tag.Get("enum"), tag.Get("default"), tag.Get("sep")})
+		if tag.Get("help") == "" {
+			t.Errorf("%s has no help", tag.Get("name"))
+		}
+	}
+	want := []flag{
+		{"zone-id-filter", "", "", "none"},
+		{"aws-zone-type", ",public,private", "", ""},
+		{"aws-evaluate-target-health", "", "true", ""},
+		{"aws-prefer-cname", "", "", ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

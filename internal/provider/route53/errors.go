@@ -1,0 +1,166 @@
+package route53
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+// Error codes of the API that are told apart by name (API reference, the
+// actions' errors and Common Errors).
+const (
+	codeNoSuchZone   = "NoSuchHostedZone"
+	codeInvalidInput = "InvalidInput"
+)
+
+var (
+	errOpaque = errors.New("a record set has fields that Signpost does not model")
+
+	throttlingCodes = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
+		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded",
+		"SlowDown", "PriorRequestNotComplete"}
+	permissionCodes = []string{"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"}
+	credentialCodes = []string{"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch",
+		"InvalidSignatureException", "IncompleteSignature", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "RequestExpired", "AuthFailure",
+		"InvalidAccessKeyId", "OptInRequired"}
+)
+
+// markedCredentials marks the errors of credentials, so that they can be told
+// from those of the call that needed them.
+type markedCredentials struct{ aws.CredentialsProvider }
+
+func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := m.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return c, &credentialsError{err}
+	}
+	return c, nil
+}
+
+type credentialsError struct{ cause error }
+
+func (e *credentialsError) Error() string { return "no credentials: " + e.cause.Error() }
+func (e *credentialsError) Unwrap() error { return e.cause }
+
+// answer is the service's own words without the SDK's wrapping, which stays
+// reachable below.
+type answer struct {
+	words string
+	cause error
+}
+
+func (a *answer) Error() string { return a.words }
+func (a *answer) Unwrap() error { return a.cause }
+
+// fail returns what the engine makes of an error of the SDK. It is an
+// [provider.Error] if the service answered with one of its refusals, or if
+// there were no credentials to ask with. Anything else (5xx, a cut connection,
+// a time-out) leaves the outcome unknown.
+func (p *Provider) fail(op, zone string, batch dns.Batch, err error) error {
+	e := &provider.Error{Op: op, Zone: zone, Cause: err}
+	var refused smithy.APIError
+	var unsigned *credentialsError
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return unknown(op, zone, err)
+	case errors.As(err, &unsigned):
+		e.Kind, e.Cause, e.Hint = provider.ErrDenied, unsigned, "give it credentials: AWS_ACCESS_KEY_ID and "+
+			"AWS_SECRET_ACCESS_KEY, a profile, or a role (IRSA, EKS Pod Identity, instance profile)"
+	case !errors.As(err, &refused):
+		return unknown(op, zone, err)
+	default:
+		p.judge(e, batch, refused)
+	}
+	if e.Kind == nil {
+		return unknown(op, zone, err)
+	}
+	return e
+}
+
+func unknown(op, zone string, err error) error {
+	if zone == "" {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return fmt.Errorf("%s in zone %s: %w", op, zone, err)
+}
+
+// judge fills in what the service's answer means; no kind if it means nothing.
+func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIError) {
+	code, status := refused.ErrorCode(), 0
+	var response *awshttp.ResponseError
+	if errors.As(e.Cause, &response) {
+		status = response.HTTPStatusCode()
+	}
+	words := code
+	if m := refused.ErrorMessage(); m != "" {
+		words += ": " + m
+	}
+	var invalid *types.InvalidChangeBatch
+	switch {
+	case errors.As(e.Cause, &invalid):
+		messages := splitMessages(refused.ErrorMessage())
+		if len(invalid.Messages) > 0 {
+			messages = invalid.Messages
+		}
+		words = strings.Join(messages, "; ")
+		e.Kind, e.Groups = blame(messages, batch)
+	case slices.Contains(throttlingCodes, code) || status == http.StatusTooManyRequests:
+		e.Kind = provider.ErrThrottled
+	case slices.Contains(credentialCodes, code):
+		e.Kind, e.Hint = provider.ErrDenied, credentialHint(code)
+	case code == codeNoSuchZone:
+		e.Kind, e.Hint = provider.ErrDenied, "the zone was deleted, or it belongs to another account than the credentials"
+	case slices.Contains(permissionCodes, code) || status == http.StatusForbidden:
+		e.Kind, e.Hint = provider.ErrDenied, p.permissionHint(e.Op, e.Zone)
+	case status >= 400 && status < 500:
+		e.Kind = provider.ErrRejected
+		_, e.Groups = blame([]string{refused.ErrorMessage()}, batch)
+		for i := range e.Groups {
+			e.Groups[i].Kind = provider.ErrRejected
+		}
+	}
+	e.Cause = &answer{words, e.Cause}
+}
+
+func credentialHint(code string) string {
+	switch code {
+	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
+		return "the session's credentials have expired: renew them"
+	case "SignatureDoesNotMatch", "InvalidSignatureException", "RequestExpired":
+		return "check the secret access key, and this machine's clock"
+	case "OptInRequired":
+		return "the account must be activated for Route 53"
+	}
+	return "check the access key: AWS does not know it"
+}
+
+func (p *Provider) permissionHint(op, zone string) string {
+	switch op {
+	case "ListHostedZones":
+		return "allow route53:ListHostedZones on *, or name the zones by complete ID with --zone-id-filter"
+	case opChange:
+		return "allow route53:" + op + " on " + p.arn(zone) + " for CREATE and DELETE of these names and types"
+	}
+	return "allow route53:" + op + " on " + p.arn(zone)
+}
+
+// notPermitted reports whether err says that the credentials are good and the
+// permission is missing.
+func notPermitted(err error) bool { return isCode(err, permissionCodes...) }
+
+func isCode(err error, codes ...string) bool {
+	var refused smithy.APIError
+	return errors.As(err, &refused) && slices.Contains(codes, refused.ErrorCode())
+}

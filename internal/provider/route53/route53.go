@@ -1,0 +1,158 @@
+// Package route53 is the provider for Amazon Route 53.
+//
+// It hides the API's wire format: pages that start at a name, octal escapes,
+// names in reversed order, hosted zone IDs of load balancers, the DELETE and
+// CREATE pair by which a change becomes a compare-and-swap, and the prose by
+// which the service says what it refused. It keeps no state of a zone, retries
+// nothing, and paces nothing. It may import dns, provider and the AWS SDK.
+//
+//	p, err := route53.New(ctx, route53.Options{ZoneType: "public"}, dns.Filter{}, version)
+//	zones, err := p.Zones(ctx)
+//	sets, next, err := p.Page(ctx, zones[0], "")
+//
+// Sources: the Amazon Route 53 API reference, version 2013-04-01, and the
+// developer guide's pages DomainNameFormat and DNSLimitations.
+package route53
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	api "github.com/aws/aws-sdk-go-v2/service/route53"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+// Options are the flags of this provider, named as ExternalDNS names them. The
+// last two are for planning; the provider itself does not read them.
+type Options struct {
+	ZoneIDFilter         []string `name:"zone-id-filter" sep:"none" placeholder:"ID" help:"Only zones whose ID ends in this. Repeatable. A complete ID makes the permission to list zones unnecessary."`
+	ZoneType             string   `name:"aws-zone-type" enum:",public,private" default:"" help:"Only zones of this type: public or private. Empty: both."`
+	EvaluateTargetHealth bool     `name:"aws-evaluate-target-health" default:"true" negatable:"" help:"Aliases follow the health of their target."`
+	PreferCNAME          bool     `name:"aws-prefer-cname" help:"Write a CNAME where a load balancer's host name would become an alias."`
+}
+
+// Limits of ChangeResourceRecordSets (developer guide, DNSLimitations). The
+// pair of DELETE and CREATE counts each of its halves once.
+const (
+	maxValues = 1000
+	maxChars  = 32000
+)
+
+// defaultRegion signs requests where no region is configured: Route 53 is
+// global, and its API lives there.
+const defaultRegion = "us-east-1"
+
+// Provider is one AWS account's Route 53. Make it with [New] or [NewStatic].
+type Provider struct {
+	client    *api.Client
+	options   Options
+	filter    dns.Filter
+	traits    dns.Traits
+	partition string // of the account's ARNs: aws, aws-cn, aws-us-gov
+
+	mu     sync.Mutex
+	wishes []string
+}
+
+var _ provider.Provider = (*Provider)(nil)
+
+// New returns the provider for what the SDK's default configuration finds:
+// environment, shared files, web identity, pod identity, instance metadata, and
+// AWS_ENDPOINT_URL. It makes no call. The version goes into the User-Agent. An
+// error means that the configuration cannot be read, for example a profile
+// that does not exist.
+func New(ctx context.Context, options Options, filter dns.Filter, version string) (*Provider, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(defaultRegion))
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	cfg.APIOptions = append(cfg.APIOptions, middleware.AddUserAgentKeyValue("signpost", version))
+	return newProvider(cfg, options, filter)
+}
+
+// NewStatic returns the provider for a server at this URL that checks no
+// credentials, as an emulator does. It reads neither environment nor files. A
+// transport in the network's place may be given; nil is the network.
+func NewStatic(url string, transport http.RoundTripper, options Options, filter dns.Filter) (*Provider, error) {
+	cfg := aws.Config{
+		Region:       defaultRegion,
+		BaseEndpoint: aws.String(url),
+		Credentials:  credentials.NewStaticCredentialsProvider("signpost", "signpost", ""),
+		HTTPClient: awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+			t.Proxy = nil
+		}),
+	}
+	if transport != nil {
+		cfg.HTTPClient = &http.Client{Transport: transport}
+	}
+	return newProvider(cfg, options, filter)
+}
+
+func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider, error) {
+	aliases, err := aliasZones()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	if cfg.Credentials != nil {
+		cfg.Credentials = markedCredentials{cfg.Credentials}
+	}
+	return &Provider{
+		client:    api.NewFromConfig(cfg),
+		options:   options,
+		filter:    filter,
+		partition: partition(cfg.Region),
+		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true,
+			MaxValues: maxValues, MaxChars: maxChars},
+	}, nil
+}
+
+// Traits implements [provider.Provider].
+func (p *Provider) Traits() dns.Traits { return p.traits }
+
+// Wishes returns what would help and was not granted, one sentence each that
+// begins with the permission's name. It grows as calls find out; nothing in it
+// keeps the provider from working.
+func (p *Provider) Wishes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.wishes...)
+}
+
+func (p *Provider) wish(sentence string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, w := range p.wishes {
+		if w == sentence {
+			return
+		}
+	}
+	p.wishes = append(p.wishes, sentence)
+}
+
+func partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	case strings.HasPrefix(region, "eusc-"):
+		return "aws-eusc"
+	}
+	return "aws"
+}
+
+// arn returns the resource that a permission on this zone names.
+func (p *Provider) arn(zoneID string) string {
+	return "arn:" + p.partition + ":route53:::hostedzone/" + zoneID
+}

@@ -1,0 +1,77 @@
+package route53
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	api "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+const opChange = "ChangeResourceRecordSets"
+
+// Apply implements [provider.Provider] with one ChangeResourceRecordSets. Each
+// change becomes DELETE(Old), which the service refuses unless every field
+// agrees, and CREATE(New), which it refuses if anything stands there. The
+// service judges them in their order, and does all or nothing.
+//
+// A change of a set with fields that Signpost does not model is ErrRejected
+// before any call.
+func (p *Provider) Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) error {
+	if err := refuseOpaque(zone, batch); err != nil {
+		return err
+	}
+	_, err := p.client.ChangeResourceRecordSets(ctx, &api.ChangeResourceRecordSetsInput{
+		HostedZoneId: aws.String(zone.ID),
+		ChangeBatch:  &types.ChangeBatch{Changes: changes(batch)},
+	})
+	if err != nil {
+		return p.fail(opChange, zone.ID, batch, err)
+	}
+	return nil
+}
+
+// changes returns the batch as the API takes it: in each group the deletions
+// first, since what a name becomes may not fit beside what it was.
+func changes(batch dns.Batch) []types.Change {
+	var out []types.Change
+	for _, group := range batch {
+		for _, c := range group {
+			if c.Old != nil {
+				out = append(out, types.Change{Action: types.ChangeActionDelete, ResourceRecordSet: toWire(*c.Old, c.Old.Listed())})
+			}
+		}
+		for _, c := range group {
+			switch {
+			case c.New == nil:
+			case c.Action() == dns.Assert:
+				out = append(out, types.Change{Action: types.ChangeActionCreate, ResourceRecordSet: toWire(*c.Old, c.Old.Listed())})
+			default:
+				out = append(out, types.Change{Action: types.ChangeActionCreate, ResourceRecordSet: toWire(*c.New, dns.Listed{})})
+			}
+		}
+	}
+	return out
+}
+
+func refuseOpaque(zone dns.Zone, batch dns.Batch) error {
+	var bad []provider.GroupError
+	for i, group := range batch {
+		for _, c := range group {
+			for _, set := range []*dns.RecordSet{c.Old, c.New} {
+				if set != nil && len(set.Opaque()) > 0 {
+					bad = append(bad, provider.GroupError{Group: i, Kind: provider.ErrRejected,
+						Message: fmt.Sprintf("%s has %v, which Signpost cannot write", set.Key, set.Opaque())})
+				}
+			}
+		}
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return &provider.Error{Kind: provider.ErrRejected, Op: opChange, Zone: zone.ID, Groups: bad, Cause: errOpaque}
+}

@@ -1,0 +1,130 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// The two prefixes of ExternalDNS: the second is that of its releases before
+// 0.22.
+const (
+	newPrefix = "external-dns.kubernetes.io/"
+	oldPrefix = "external-dns.alpha.kubernetes.io/"
+)
+
+// classAnnotation named an Ingress's class before spec.ingressClassName did.
+const classAnnotation = "kubernetes.io/ingress.class"
+
+// Keys behind the prefix.
+const (
+	hostnameKey         = "hostname"
+	internalHostnameKey = "internal-hostname"
+	targetKey           = "target"
+	ttlKey              = "ttl"
+	controllerKey       = "controller"
+	hostnameSourceKey   = "ingress-hostname-source"
+	aliasKey            = "alias"
+	setIdentifierKey    = "set-identifier"
+	evaluateHealthKey   = "aws-evaluate-target-health"
+)
+
+// routing reports whether a key asks for a routing policy or a particular
+// alias. Such an object must not be published as something plainer.
+func routing(key string) bool {
+	switch key {
+	case "aws-weight", "aws-region", "aws-failover", "aws-multi-value-answer", "aws-health-check-id",
+		"aws-target-hosted-zone", "aws-hosted-zone-id":
+		return true
+	}
+	return strings.HasPrefix(key, "aws-geolocation-") || strings.HasPrefix(key, "aws-geoproximity-")
+}
+
+func isRead(key string) bool {
+	switch key {
+	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey,
+		aliasKey, setIdentifierKey, evaluateHealthKey:
+		return true
+	}
+	return routing(key)
+}
+
+// annotations are those of one object that Signpost reads.
+type annotations struct {
+	byKey   map[string]note // by the key behind the prefix
+	differs []plan.Problem
+}
+
+// note is an annotation under its full key.
+type note struct{ key, value string }
+
+// where names the annotation in a message.
+func (n note) where() string { return "annotation " + n.key }
+
+// readAnnotations collects what stands under the prefixes; an earlier prefix
+// wins over a later one, unless it has no value there.
+func readAnnotations(all map[string]string, prefixes []string) annotations {
+	a := annotations{byKey: map[string]note{}}
+	for _, prefix := range prefixes {
+		for full, value := range all {
+			if key, ok := strings.CutPrefix(full, prefix); ok && isRead(key) {
+				a.add(key, note{full, value})
+			}
+		}
+	}
+	slices.SortFunc(a.differs, func(p, q plan.Problem) int { return strings.Compare(p.Message, q.Message) })
+	return a
+}
+
+func (a *annotations) add(key string, n note) {
+	winner, taken := a.byKey[key]
+	loser := n
+	if !taken || winner.value == "" && key != controllerKey {
+		winner, loser = n, winner
+	}
+	a.byKey[key] = winner
+	if taken && winner.value != loser.value {
+		a.differs = append(a.differs, problem(plan.PrefixesDiffer,
+			"annotations %s (%s) and %s (%s) differ: the former is used; remove the latter, or give --annotation-prefix if two controllers are meant",
+			winner.key, quote(winner.value), loser.key, quote(loser.value)))
+	}
+}
+
+// get returns an annotation that has a value. An empty one counts as absent:
+// templates of manifests write such.
+func (a annotations) get(key string) (note, bool) {
+	n := a.byKey[key]
+	return n, n.value != ""
+}
+
+// unsupported returns the full keys, sorted, of annotations that this version
+// cannot follow yet. Of the AWS ones the mere presence counts.
+func (a annotations) unsupported() []string {
+	var keys []string
+	for key, n := range a.byKey {
+		if routing(key) || key == setIdentifierKey && n.value != "" ||
+			key == aliasKey && slices.Contains([]string{"true", "A", "AAAA"}, n.value) {
+			keys = append(keys, n.key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+const maxMessage = 400
+
+func problem(reason plan.Reason, format string, args ...any) plan.Problem {
+	return plan.Problem{Reason: reason, Message: clip(fmt.Sprintf(format, args...), maxMessage)}
+}
+
+// quote shows a user's text on one line, and not all of a very long one.
+func quote(s string) string { return fmt.Sprintf("%q", clip(s, 100)) }
+
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}

@@ -1,0 +1,80 @@
+package source
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// Deriver reads objects under fixed [Options]. It may be used by many
+// goroutines at once and never changes an object.
+type Deriver struct {
+	prefixes            []string // the winning one first
+	labels, annotations labels.Selector
+	types               []corev1.ServiceType // nil: all
+	classes             []string             // empty: all
+	ignoreTLS           bool
+	ignoreRules         bool
+	publishInternal     bool
+}
+
+// Derive returns what obj wants. It takes *corev1.Service and
+// *networkingv1.Ingress; for other kinds, and for objects that the options or
+// their controller annotation exclude, it returns false. Such an object, like
+// one that is gone, wants nothing.
+func (d *Deriver) Derive(obj runtime.Object) (plan.Intent, bool) {
+	switch o := obj.(type) {
+	case *corev1.Service:
+		if r, ok := d.begin("service", o); ok && d.takesType(o) {
+			d.service(r, o)
+			return r.intent(), true
+		}
+	case *networkingv1.Ingress:
+		if r, ok := d.begin("ingress", o); ok && d.takesClass(o) {
+			d.ingress(r, o)
+			return r.intent(), true
+		}
+	}
+	return plan.Intent{}, false
+}
+
+// begin applies the filters common to all kinds. An object whose controller
+// annotation names somebody else is theirs, also if it names nobody ("").
+func (d *Deriver) begin(label string, o metav1.Object) (*draft, bool) {
+	if !d.labels.Matches(labels.Set(o.GetLabels())) || !d.annotations.Matches(labels.Set(o.GetAnnotations())) {
+		return nil, false
+	}
+	notes := readAnnotations(o.GetAnnotations(), d.prefixes)
+	if n, ok := notes.byKey[controllerKey]; ok && n.value != "dns-controller" {
+		return nil, false
+	}
+	return &draft{
+		by: plan.Object{Kind: label, Namespace: o.GetNamespace(), Name: o.GetName(),
+			Created: o.GetCreationTimestamp().Time},
+		notes: notes,
+	}, true
+}
+
+func (d *Deriver) takesType(s *corev1.Service) bool {
+	return d.types == nil || slices.Contains(d.types, serviceType(s))
+}
+
+func (d *Deriver) takesClass(i *networkingv1.Ingress) bool {
+	if len(d.classes) == 0 {
+		return true
+	}
+	class := ""
+	if i.Spec.IngressClassName != nil {
+		class = *i.Spec.IngressClassName
+	}
+	if class == "" {
+		class = i.Annotations[classAnnotation]
+	}
+	return class != "" && slices.Contains(d.classes, class)
+}

@@ -1,0 +1,192 @@
+package source_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/source"
+)
+
+var update = flag.Bool("update", false, "write the want and problems sections of testdata anew")
+
+// TestGolden derives the objects of each archive under its flags. An archive
+// holds "flags" (optional), "objects" (YAML), "want" (what they want, in
+// zone-file notation) and "problems".
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sections := map[string]string{}
+			for _, f := range archive.Files {
+				sections[f.Name] = string(f.Data)
+			}
+			want, problems := render(derive(t, sections["flags"], sections["objects"]))
+			if *update {
+				write(t, file, archive, want, problems)
+				return
+			}
+			if diff := cmp.Diff(sections["want"], want); diff != "" {
+				t.Errorf("want (-file +derived):\n%s", diff)
+			}
+			if diff := cmp.Diff(sections["problems"], problems); diff != "" {
+				t.Errorf("problems (-file +derived):\n%s", diff)
+			}
+		})
+	}
+}
+
+// derived is what became of one object.
+type derived struct {
+	label  string
+	intent plan.Intent
+	ours   bool
+}
+
+func derive(t *testing.T, flags, objects string) []derived {
+	t.Helper()
+	d, err := source.New(options(t, strings.Fields(flags)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []derived
+	for _, text := range strings.Split(objects, "\n---\n") {
+		obj := decode(t, text)
+		intent, ours := d.Derive(obj)
+		o := obj.(metav1.Object)
+		kind := strings.ToLower(obj.GetObjectKind().GroupVersionKind().Kind)
+		out = append(out, derived{kind + "/" + o.GetNamespace() + "/" + o.GetName(), intent, ours})
+	}
+	return out
+}
+
+// options reads flags as the command line does.
+func options(t *testing.T, flags ...string) source.Options {
+	t.Helper()
+	var o source.Options
+	parser, err := kong.New(&o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(flags); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func decode(t *testing.T, text string) runtime.Object {
+	t.Helper()
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal([]byte(text), &kind); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	var obj runtime.Object
+	switch kind.Kind {
+	case "Service":
+		obj = &corev1.Service{}
+	case "Ingress":
+		obj = &networkingv1.Ingress{}
+	case "Pod":
+		obj = &corev1.Pod{}
+	default:
+		t.Fatalf("kind %q in\n%s", kind.Kind, text)
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), obj); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if o := obj.(metav1.Object); o.GetNamespace() == "" {
+		o.SetNamespace("default")
+	}
+	return obj
+}
+
+// render prints the intents, object by object.
+func render(all []derived) (want, problems string) {
+	var w, p strings.Builder
+	for _, d := range all {
+		fmt.Fprintf(&w, "; %s", d.label)
+		var sets []dns.RecordSet
+		var extras strings.Builder
+		for _, want := range d.intent.Wants {
+			sets = append(sets, want.Set)
+			if want.Alias == plan.AliasNever {
+				fmt.Fprintf(&extras, "; %s: never an alias\n", want.Set.Key)
+			}
+			if want.EvaluateHealth != nil {
+				fmt.Fprintf(&extras, "; %s: evaluate health %t\n", want.Set.Key, *want.EvaluateHealth)
+			}
+		}
+		switch {
+		case !d.ours:
+			w.WriteString(" is not read\n")
+		case d.intent.Unknown != "":
+			fmt.Fprintf(&w, " is unknown: %s\n", d.intent.Unknown)
+		case len(sets) == 0:
+			w.WriteString(" wants nothing\n")
+		default:
+			w.WriteString("\n")
+		}
+		w.WriteString(dns.Format(dns.Root, sets) + extras.String())
+		for _, problem := range d.intent.Problems {
+			fmt.Fprintf(&p, "%s %s: %s\n", d.label, problem.Reason, problem.Message)
+		}
+	}
+	return w.String(), p.String()
+}
+
+func write(t *testing.T, file string, archive *txtar.Archive, want, problems string) {
+	t.Helper()
+	kept := archive.Files[:0]
+	for _, f := range archive.Files {
+		if f.Name == "flags" || f.Name == "objects" {
+			kept = append(kept, f)
+		}
+	}
+	archive.Files = append(kept, txtar.File{Name: "want", Data: []byte(want)},
+		txtar.File{Name: "problems", Data: []byte(problems)})
+	if err := os.WriteFile(file, txtar.Format(archive), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAsker holds what the golden files do not print: who asks.
+func TestAsker(t *testing.T) {
+	created := metav1.Unix(1_500_000_000, 0)
+	svc := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", CreationTimestamp: created,
+			Annotations: map[string]string{"external-dns.kubernetes.io/hostname": "www.example.com"}},
+		Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "lb.example.net"},
+	}
+	d, err := source.New(source.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	intent, ours := d.Derive(svc)
+	by := plan.Object{Kind: "service", Namespace: "shop", Name: "web", Created: created.Time}
+	want := plan.Intent{By: by, Wants: []plan.Want{{By: by, Set: dns.RecordSet{
+		Key: dns.Key{Name: "www.example.com.", Type: dns.CNAME}, TTL: 300, Data: []string{"lb.example.net."}}}}}
+	if diff := cmp.Diff(want, intent); !ours || diff != "" {
+		t.Errorf("ours %t, intent (-want +got):\n%s", ours, diff)
+	}
+}

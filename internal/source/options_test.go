@@ -1,0 +1,89 @@
+package source_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/signpost-dns/signpost/internal/source"
+)
+
+func TestOptionsFlags(t *testing.T) {
+	got := options(t, "--annotation-filter=a=b", "--annotation-prefix=dns.example.com/", "--label-filter=c",
+		"--ingress-class=a,b", "--ingress-class=c", "--ignore-ingress-tls-spec", "--ignore-ingress-rules-spec",
+		"--no-ignore-ingress-rules-spec", "--publish-internal-services", "--service-type-filter=NodePort")
+	want := source.Options{
+		AnnotationFilter: "a=b", AnnotationPrefix: "dns.example.com/", LabelFilter: "c",
+		IngressClass: []string{"a,b", "c"}, IgnoreIngressTLSSpec: true, PublishInternal: true,
+		ServiceTypeFilter: []string{"NodePort"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(source.Options{}, options(t)); diff != "" {
+		t.Errorf("without flags (-want +got):\n%s", diff)
+	}
+}
+
+func TestOptionsValidate(t *testing.T) {
+	tests := []struct {
+		name string
+		give source.Options
+		want []string // parts of the error; none: valid
+	}{
+		{name: "zero"},
+		{name: "all types", give: source.Options{ServiceTypeFilter: []string{"ClusterIP", "NodePort", "LoadBalancer", "ExternalName"}}},
+		{name: "empty type", give: source.Options{ServiceTypeFilter: []string{""}}},
+		{name: "selectors", give: source.Options{AnnotationFilter: "!a,b in (c,d)", LabelFilter: "e!=f,g notin (h)"}},
+		{name: "class and another filter", give: source.Options{IngressClass: []string{"nginx"}, AnnotationFilter: "team=web"}},
+		{name: "unknown type", give: source.Options{ServiceTypeFilter: []string{"loadbalancer"}},
+			want: []string{"--service-type-filter=loadbalancer", "choose from ClusterIP, NodePort, LoadBalancer, ExternalName"}},
+		{name: "types in one flag", give: source.Options{ServiceTypeFilter: []string{"ClusterIP,NodePort"}},
+			want: []string{"--service-type-filter=ClusterIP,NodePort", "one a flag"}},
+		{name: "label selector", give: source.Options{LabelFilter: "a=="}, want: nil},
+		{name: "bad label selector", give: source.Options{LabelFilter: "a in"}, want: []string{"--label-filter=a in", "team=web"}},
+		{name: "bad annotation selector", give: source.Options{AnnotationFilter: "a=b/c"}, want: []string{"--annotation-filter=a=b/c", "team=web"}},
+		{name: "prefix without slash", give: source.Options{AnnotationPrefix: "dns.example.com"},
+			want: []string{"--annotation-prefix=dns.example.com", "slash", "external-dns.kubernetes.io/"}},
+		{name: "prefix of nothing", give: source.Options{AnnotationPrefix: "/"}, want: []string{"--annotation-prefix=/"}},
+		{name: "class twice", give: source.Options{IngressClass: []string{"nginx"}, AnnotationFilter: "kubernetes.io/ingress.class=nginx"},
+			want: []string{"--ingress-class", "kubernetes.io/ingress.class", "keep --ingress-class"}},
+		{name: "all at once", give: source.Options{LabelFilter: "a in", AnnotationPrefix: "x", ServiceTypeFilter: []string{"x"}},
+			want: []string{"--label-filter", "--annotation-prefix", "--service-type-filter"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.give.Validate()
+			if (err != nil) != (len(tt.want) > 0) {
+				t.Fatalf("error %v, want one with %q", err, tt.want)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q lacks %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestKinds(t *testing.T) {
+	var got []string
+	for _, k := range source.Kinds("ingress", "service", "ingress", "nonsense") {
+		got = append(got, strings.Join([]string{k.Source, k.Label, k.Resource, k.GVK.GroupVersion().String(), k.GVK.Kind}, " "))
+	}
+	want := []string{"service service services v1 Service", "ingress ingress ingresses networking.k8s.io/v1 Ingress"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := source.Sources(); !slices.Equal(got, []string{"ingress", "service"}) {
+		t.Errorf("Sources() = %q", got)
+	}
+	for name, want := range map[string][2]bool{"service": {true, true}, "gateway-httproute": {false, true}, "services": {}} {
+		implemented, exists := source.Known(name)
+		if got := [2]bool{implemented, exists}; got != want {
+			t.Errorf("Known(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
