@@ -90,8 +90,11 @@ func tree(t *testing.T) filesys.FileSystem {
 			return err
 		}
 		content, err := fs.ReadFile(shipped, file)
+		if err != nil {
+			return err
+		}
 		write(file, content)
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func TestRDATA(t *testing.T) {
 		"the largest that fits": {Claim{Owner: "me", Resource: strings.Repeat("r", 189)},
 			`"heritage=external-dns,external-dns/owner=me,external-dns/resource=` + strings.Repeat("r", 189) + `"`},
 		"cut": {Claim{Owner: "me", Resource: "service/default/" + strings.Repeat("r", 174)},
-			`"heritage=external-dns,external-dns/owner=me,external-dns/resource=service/default/` + strings.Repeat("r", 164) + `~2ce5fe38"`},
+			`"heritage=external-dns,external-dns/owner=me,external-dns/resource=service/default/` + strings.Repeat("r", 164) + `~88781a57"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, test.c.RDATA()); diff != "" {
@@ -99,7 +99,7 @@ func TestRDATADropsLabelsForTheResource(t *testing.T) {
 }
 
 func drawOwner(t *rapid.T) string {
-	return rapid.StringMatching(`[ -+\--!#-\[\]-~]{1,128}`).Filter(func(s string) bool { return ValidateOwner(s) == nil }).Draw(t, "owner")
+	return rapid.StringMatching(`[ !#-+\-./0-9:-\[\]-~]{1,128}`).Draw(t, "owner")
 }
 
 func drawClaim(t *rapid.T) Claim {
@@ -152,13 +152,13 @@ func TestValidateOwner(t *testing.T) {
 		}
 	}
 	for owner, want := range map[string]string{
-		"":                               "give every deployment",
-		"a,b":                            "',' cannot stand",
-		`a"b`:                            `'"' cannot stand`,
-		`a\b`:                            `'\\' cannot stand`,
-		"a\nb":                           `'\n' cannot stand`,
-		"zoë":                            "'ë' cannot stand",
-		"\xff":                           "cannot stand",
+		"":                              "give every deployment",
+		"a,b":                           "',' cannot stand",
+		`a"b`:                           `'"' cannot stand`,
+		`a\b`:                           `'\\' cannot stand`,
+		"a\nb":                          `'\n' cannot stand`,
+		"zoë":                           "'ë' cannot stand",
+		"\xff":                          "cannot stand",
 		strings.Repeat("o", MaxOwner+1): "longer than 128 octets",
 	} {
 		if err := ValidateOwner(owner); err == nil || !strings.Contains(err.Error(), want) {

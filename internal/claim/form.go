@@ -8,7 +8,7 @@ import (
 	"github.com/signpost-dns/signpost/internal/dns"
 )
 
-// Types are the types whose claims ExternalDNS can tell by the claim's name, in
+// types are those whose claims ExternalDNS can tell by the claim's name, in
 // the order in which it tries them.
 var types = [...]dns.Type{dns.A, dns.AAAA, dns.CNAME, dns.NS, "MX", "PTR", "SRV", "NAPTR", dns.TXT, "DNAME"}
 

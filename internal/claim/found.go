@@ -31,12 +31,13 @@ const (
 // the claim at its own name, for an alias A the cname- one, and the old format
 // last (never for AAAA). A claim has the identifier of its set.
 //
-// Sets holds what the zone has at the names concerned. It decides where a name
-// reads in two ways: a TXT at a-team.example.com claims team.example.com A if
-// that exists; else, if a-team.example.com has a set, that, in the old format.
-// If neither exists it is left over, and claims whatever comes to either. So
-// ask with the set that the zone holds, and with a wanted one only where the
-// zone has none of its key.
+// Sets holds what the zone has, claims and others, at set's name, at the
+// [Naming.Candidates] of it, and at the names that [Naming.Reads] gives for
+// those. It decides where a name reads in two ways: a TXT at
+// a-team.example.com claims team.example.com A if that exists; else, if
+// a-team.example.com has a set, that, in the old format. If neither exists it
+// is left over, and claims whatever comes to either. So ask with the set that
+// the zone holds, and with a wanted one only where the zone has none of its key.
 func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Found {
 	type ranked struct {
 		Found

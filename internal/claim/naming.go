@@ -87,6 +87,7 @@ func (n Naming) Name(key dns.Key, zone dns.Name) (dns.Name, error) {
 	return at, nil
 }
 
+// apexName returns where the claim of a set at the apex lies.
 func (n Naming) apexName(t dns.Type, zone dns.Name) (dns.Name, error) {
 	if at, err := n.written[t].name(zone); err == nil && at.Within(zone) {
 		return at, nil

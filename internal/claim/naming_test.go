@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 )
@@ -144,7 +143,7 @@ func TestCandidates(t *testing.T) {
 		{of: "www.example.com.", types: []dns.Type{"A"}, want: []dns.Name{"a-www.example.com.", "cname-www.example.com.", "www.example.com."}},
 		{of: "example.com.", types: []dns.Type{"AAAA"}, want: []dns.Name{"example.com.", "_signpost-aaaa.example.com."}},
 		{of: "example.com.", types: []dns.Type{"AAAA"}, prefix: "edns.",
-			want: []dns.Name{"edns.example.com.", "_signpost-aaaa.example.com.", "edns._signpost-aaaa.example.com."}[:0]},
+			want: []dns.Name{"edns._signpost-aaaa.example.com.", "edns.example.com."}},
 		{of: "www.example.com.", types: []dns.Type{"AAAA"}, suffix: "-%{record_type}",
 			want: []dns.Name{"aaaa-www-.example.com.", "www-.example.com.", "www-aaaa.example.com."}},
 		{of: "www.example.com.", types: nil, want: []dns.Name{"www.example.com."}},
@@ -153,6 +152,77 @@ func TestCandidates(t *testing.T) {
 		n := mustNaming(t, test.prefix, test.suffix, "")
 		if diff := cmp.Diff(test.want, n.Candidates(test.of, zone, test.types)); diff != "" {
 			t.Errorf("%s %s of %s %v: %s", test.prefix, test.suffix, test.of, test.types, diff)
+		}
+	}
+}
+
+func TestNewNamingErrors(t *testing.T) {
+	for _, test := range []struct{ prefix, suffix, replacement, want string }{
+		{"a-", "-b", "", "mutual exclusive: keep the one"},
+		{"a b", "", "", `txt-prefix "a b": use letters`},
+		{"", "é", "", `txt-suffix "é": use letters`},
+		{`a"`, "", "", "use letters"},
+		{`a\.`, "", "", "use letters"},
+		{"*.", "", "", "use letters"},
+		{"%{recordtype}-", "", "", "only template is %{record_type}"},
+		{"50%-", "", "", "only template is"},
+		{".edns.", "", "", "must not begin with a dot"},
+		{"edns..", "", "", "a label is empty"},
+		{"", "-edns.", "", "nor a suffix end in one"},
+		{strings.Repeat("x", 64), "", "", "longer than 63"},
+		{"", "", "a.b", "one label"},
+		{"", "", "*", "one label"},
+		{"", "", strings.Repeat("x", 64), "one label"},
+	} {
+		_, err := NewNaming(test.prefix, test.suffix, test.replacement)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q %q %q: error %v, want %q", test.prefix, test.suffix, test.replacement, err, test.want)
+		}
+	}
+}
+
+func TestNameErrors(t *testing.T) {
+	long := dns.Name(strings.Repeat("x", 62) + ".example.com.")
+	deep := dns.Name(strings.Repeat("x.", 120) + string(zone))
+	for _, test := range []struct {
+		prefix string
+		key    dns.Key
+		want   string
+	}{
+		{"", dns.Key{Name: long, Type: dns.A}, "shorten the host name or the affix"},
+		{"edns.", dns.Key{Name: deep, Type: dns.A}, "longer than 255"},
+		{strings.Repeat("x", 57) + "-", dns.Key{Name: zone, Type: dns.A}, "claim of the apex example.com A: shorten the affix"},
+		{"", dns.Key{Name: "www.example.com.", Type: "CAA"}, "no claims for sets of type CAA"},
+		{"", dns.Key{Name: "www.example.org.", Type: dns.A}, "outside the zone example.com."},
+	} {
+		n := mustNaming(t, test.prefix, "", "")
+		at, err := n.Name(test.key, zone)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %q, error %v, want %q", test.key, at, err, test.want)
+		}
+	}
+	if at, err := (Naming{}).Name(dns.Key{Name: "www.example.com.", Type: dns.A}, zone); err == nil {
+		t.Errorf("the zero value names a claim: %s", at)
+	}
+	if got := (Naming{}).Reads("_signpost-a.example.com.", zone); got != nil {
+		t.Errorf("the zero value reads a claim: %v", got)
+	}
+}
+
+// Where the apex's claim of one deployment lies, another with other affixes
+// reads none, even if both have one owner id.
+func TestApexClaimsOfOtherAffixes(t *testing.T) {
+	affixes := [][2]string{{}, {"edns.", ""}, {"edns-", ""}, {"%{record_type}-", ""}, {"", "-edns"}, {"", "-%{record_type}"}, {"", ".%{record_type}"}}
+	for _, mine := range affixes {
+		at, err := mustNaming(t, mine[0], mine[1], "").Name(dns.Key{Name: zone, Type: dns.A}, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, others := range affixes {
+			reads := mustNaming(t, others[0], others[1], "").Reads(at, zone)
+			if slices.Contains(reads, Reading{zone, dns.A}) != (mine == others) {
+				t.Errorf("with affixes %q the claim lies at %s; with %q it reads as %v", mine, at, others, reads)
+			}
 		}
 	}
 }

@@ -25,6 +25,8 @@ func commands() []command {
 	return []command{
 		runWord(),
 		planWord(),
+		demoWord(),
+		emulatorWord(),
 		versionWord(),
 	}
 }

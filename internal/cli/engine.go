@@ -54,10 +54,10 @@ func (s Settings) rules() (plan.Rules, error) {
 	}
 	naming, err := claim.NewNaming(s.Prefix, s.Suffix, s.Wildcard)
 	if err != nil {
-		return r, err
+		return r, errorf("check --txt-prefix, --txt-suffix and --txt-wildcard-replacement", "the names of claims: %w", err)
 	}
 	r.Claims = &naming
-	return r, claim.ValidateOwner(s.Owner)
+	return r, nil
 }
 
 // engine is a controller with what it was made of.

@@ -42,7 +42,10 @@ func groups() []kong.Group {
 		{Key: "changes", Title: "What may change"},
 		{Key: "ownership", Title: "Whose record sets"},
 		{Key: "pace", Title: "When"},
+		{Key: "output", Title: "Output"},
 		{Key: "watching", Title: "Logging and metrics"},
+		{Key: "emulator", Title: "What it serves"},
+		{Key: "trouble", Title: "Trouble to make"},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // planCommand says what run would change.
 type planCommand struct {
 	engineOptions
-	Output string `name:"output" short:"o" group:"Output" enum:"text,json" default:"text" help:"text, a diff to read, or json."`
+	Output string `name:"output" short:"o" group:"output" enum:"text,json" default:"text" help:"text, a diff to read, or json."`
 }
 
 func planWord() command {

@@ -18,7 +18,7 @@ type Fault struct {
 	Message  string        // with Code; Throttling and PriorRequestNotComplete have their own
 	Messages []string      // of an InvalidChangeBatch
 	Cut      bool          // the connection ends without an answer
-	After    bool          // fail after the call has done its work, not before
+	After    bool          // the trouble, delay included, comes after the call has done its work, not before
 }
 
 // Inject adds faults. Each call is hit by at most one, the oldest that matches.
@@ -86,6 +86,9 @@ type fate struct {
 func (s *Server) admit(q *request) fate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.allowed() {
+		return fate{err: throttling()}
+	}
 	var f fate
 	for i, fault := range s.faults {
 		if fault.Action != "" && fault.Action != q.action || fault.Zone != "" && fault.Zone != q.zone() {
@@ -98,9 +101,6 @@ func (s *Server) admit(q *request) fate {
 		}
 		f = fate{err: fault.error(), cut: fault.Cut, after: fault.After, latency: fault.Latency}
 		break
-	}
-	if !s.allowed() {
-		return fate{err: throttling()}
 	}
 	if z := s.zones[q.id]; q.action == "ChangeResourceRecordSets" && z != nil && (f.err == nil && !f.cut || f.after) {
 		if z.busy {

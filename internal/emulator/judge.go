@@ -38,7 +38,7 @@ func (j *judge) change(action string, set RecordSet) error {
 	}
 	set.Name = n.listed
 	if !n.within(j.zone.name) {
-		return fmt.Errorf("RRSet with DNS name %s is not permitted in zone %s", n.listed, j.zone.name.listed)
+		return told("RRSet with DNS name %s is not permitted in zone %s", n.listed, j.zone.name.listed)
 	}
 	if set.Alias != nil {
 		target, err := parseName(set.Alias.DNSName)
@@ -53,7 +53,7 @@ func (j *judge) change(action string, set RecordSet) error {
 	case action == "DELETE":
 		return j.remove(r, old)
 	case action == "CREATE" && old != nil:
-		return fmt.Errorf("Tried to create resource record set %s but it already exists", describe(r.key))
+		return told("Tried to create resource record set %s but it already exists", describe(r.key))
 	}
 	if err := j.admissible(r); err != nil {
 		return err
@@ -64,10 +64,10 @@ func (j *judge) change(action string, set RecordSet) error {
 
 func (j *judge) remove(r, old *record) error {
 	if old == nil {
-		return fmt.Errorf("Tried to delete resource record set %s but it was not found", describe(r.key))
+		return told("Tried to delete resource record set %s but it was not found", describe(r.key))
 	}
 	if !old.set.same(&r.set) {
-		return fmt.Errorf("Tried to delete resource record set %s but the values provided do not match the current values", describe(r.key))
+		return told("Tried to delete resource record set %s but the values provided do not match the current values", describe(r.key))
 	}
 	j.zone.sets.remove(r.key)
 	j.log = append(j.log, step{r.key, old, nil})
@@ -84,13 +84,13 @@ func describe(k key) string {
 // admissible says whether a set may stand beside those that the zone holds now, r's own predecessor aside.
 func (j *judge) admissible(r *record) error {
 	if r.typ == "CNAME" && r.name == j.zone.name {
-		return fmt.Errorf("RRSet of type CNAME with DNS name %s is not permitted at apex in zone %s", r.name.listed, j.zone.name.listed)
+		return told("RRSet of type CNAME with DNS name %s is not permitted at apex in zone %s", r.name.listed, j.zone.name.listed)
 	}
 	if r.typ == "SOA" && r.name != j.zone.name {
-		return fmt.Errorf("RRSet of type SOA with DNS name %s is not permitted in zone %s", r.name.listed, j.zone.name.listed)
+		return told("RRSet of type SOA with DNS name %s is not permitted in zone %s", r.name.listed, j.zone.name.listed)
 	}
 	if r.typ == "NS" && r.name.wildcard() {
-		return fmt.Errorf("RRSet of type NS with DNS name %s is not permitted as wildcard in zone %s", r.name.listed, j.zone.name.listed)
+		return told("RRSet of type NS with DNS name %s is not permitted as wildcard in zone %s", r.name.listed, j.zone.name.listed)
 	}
 	if err := checkValues(&r.set); err != nil {
 		return err
@@ -111,17 +111,15 @@ func (j *judge) besideCNAME(r *record, beside []*record) error {
 		switch {
 		case o.typ == r.typ:
 		case r.typ == "CNAME":
-			return fmt.Errorf("RRSet of type CNAME with DNS name %s is not permitted as it conflicts with other records "+
-				"with the same DNS name in zone %s.", r.name.listed, trimDot(j.zone.name.listed))
+			return told("RRSet of type CNAME with DNS name %s is not permitted as it conflicts with other records "+
+				"with the same DNS name in zone %s", r.name.listed, j.zone.name.listed)
 		case o.typ == "CNAME":
-			return fmt.Errorf("RRSet of type %s with DNS name %s is not permitted because a conflicting RRSet of type CNAME "+
-				"with the same DNS name already exists in zone %s.", r.typ, r.name.listed, trimDot(j.zone.name.listed))
+			return told("RRSet of type %s with DNS name %s is not permitted because a conflicting RRSet of type CNAME "+
+				"with the same DNS name already exists in zone %s", r.typ, r.name.listed, j.zone.name.listed)
 		}
 	}
 	return nil
 }
-
-func trimDot(s string) string { return s[:len(s)-1] }
 
 // besidePolicies holds that the sets of one name and type are one simple set, or all have the same routing policy and
 // differ in what that policy goes by.
@@ -133,14 +131,14 @@ func besidePolicies(r *record, beside []*record) error {
 		}
 		switch other := o.set.policy(); {
 		case policy == "":
-			return fmt.Errorf("RRSet with DNS name %s, type %s cannot be created as other RRSets exist with the same name and type.",
+			return told("RRSet with DNS name %s, type %s cannot be created as other RRSets exist with the same name and type.",
 				r.name.listed, r.typ)
 		case other != policy:
-			return fmt.Errorf("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as a non-%s set exists "+
+			return told("RRSet with DNS name %s, type %s, SetIdentifier %s cannot be created as a non-%s set exists "+
 				"with the same name and type.", r.name.listed, r.typ, r.id, policy)
 		}
 		if by := samePlace(&r.set, &o.set); by != "" {
-			return fmt.Errorf("RRSet with DNS name %s, type %s, SetIdentifier %s, and %s cannot be created because a %s RRSet "+
+			return told("RRSet with DNS name %s, type %s, SetIdentifier %s, and %s cannot be created because a %s RRSet "+
 				"with the same name, type and %s already exists.", r.name.listed, r.typ, r.id, by, policy, placeWord(policy))
 		}
 	}
@@ -179,7 +177,7 @@ func (j *judge) aliasTarget(r *record) error {
 		return nil
 	}
 	tried := fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s", a.DNSName, r.typ, a.HostedZoneID)
-	notFound := fmt.Errorf("%s, but that target was not found", tried)
+	notFound := told("%s, but that target was not found", tried)
 	target := j.server.zones[a.HostedZoneID]
 	if target == nil {
 		// A zone of AWS itself, such as a load balancer's: those hold addresses only, CloudFront's also HTTPS.

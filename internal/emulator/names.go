@@ -23,8 +23,15 @@ const (
 
 // fatal words a refusal of a name or value as Route 53 does.
 func fatal(code, why, value string) error {
-	return fmt.Errorf("FATAL problem: %s (%s) encountered with '%s'", code, why, value)
+	return told("FATAL problem: %s (%s) encountered with '%s'", code, why, value)
 }
+
+// refusal is a message of the service, to be answered word by word.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+func told(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
 // parseName reads a name in a request: the final dot is optional, escapes are octal.
 // See https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DomainNameFormat.html.

@@ -146,16 +146,23 @@ func (s *Server) call(r *http.Request, c *Call, a *answer) (any, *Error) {
 		return nil, nil
 	}
 	defer s.done(q, f)
-	if e := wait(r.Context(), s.cfg.Latency+f.latency); e != nil {
+	before := s.cfg.Latency
+	if !f.after {
+		before += f.latency
+	}
+	if e := wait(r.Context(), before); e != nil {
 		return nil, e
 	}
 	doc, e := s.run(q, a)
-	if e == nil {
-		c.Applied = true
+	c.Applied = e == nil
+	if !f.after {
+		return doc, e
 	}
-	if f.after {
-		a.cut = f.cut
-		return doc, f.err
+	if slow := wait(r.Context(), f.latency); slow != nil {
+		return nil, slow
+	}
+	if a.cut = f.cut; f.err != nil {
+		return nil, f.err
 	}
 	return doc, e
 }

@@ -12,20 +12,20 @@ import (
 // https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html.
 func checkValues(set *RecordSet) error {
 	if (set.Type == "CNAME" || set.Type == "SOA") && len(set.Values) > 1 {
-		return fmt.Errorf("Invalid Resource Record Set: type %s with DNS name %s takes exactly one value, found %d",
+		return told("Invalid Resource Record Set: type %s with DNS name %s takes exactly one value, found %d",
 			set.Type, set.Name, len(set.Values))
 	}
 	if len(set.Values) > maxValues {
-		return fmt.Errorf("Number of values limit of %d exceeded for resource record set '%s %s'", maxValues, set.Type, set.Name)
+		return told("Number of values limit of %d exceeded for resource record set '%s %s'", maxValues, set.Type, set.Name)
 	}
 	seen := make(map[string]bool, len(set.Values))
 	for _, v := range set.Values {
 		if seen[v] {
-			return fmt.Errorf("Duplicate Resource Record: '%s'", v)
+			return told("Duplicate Resource Record: '%s'", v)
 		}
 		seen[v] = true
 		if err := checkValue(set.Type, v); err != nil {
-			return fmt.Errorf("Invalid Resource Record: %w", err)
+			return told("Invalid Resource Record: %v", err)
 		}
 	}
 	return nil
@@ -97,7 +97,7 @@ func checkStrings(v string) error {
 
 // parseRecord reads a value as Route 53 keeps it: names need no final dot, escapes are octal.
 func parseRecord(owner, typ string, ttl int64, value string) (dns.RR, error) {
-	if strings.ContainsAny(value, "\n;()") && typ != "TXT" && typ != "SPF" && !strings.Contains(value, `"`) {
+	if strings.ContainsAny(value, "\r\n") || strings.ContainsAny(value, ";()") && !strings.Contains(value, `"`) {
 		return nil, fmt.Errorf("read value %q: zone-file syntax is not allowed", value)
 	}
 	zp := dns.NewZoneParser(strings.NewReader(fmt.Sprintf("%s %d IN %s %s\n", owner, ttl, typ, decimalEscapes(value))), ".", "")

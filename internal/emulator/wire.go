@@ -57,7 +57,7 @@ func toXML(r *RecordSet) xmlRecordSet {
 	if r.SetIdentifier != "" {
 		x.SetIdentifier = &r.SetIdentifier
 	}
-	if r.Alias == nil {
+	if r.Alias == nil && r.TrafficPolicyInstanceID == "" {
 		x.TTL = &r.TTL
 		x.Records = &xmlRecords{}
 		for _, v := range r.Values {

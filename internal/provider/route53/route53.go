@@ -35,10 +35,10 @@ import (
 // Options are the flags of this provider, named as ExternalDNS names them. The
 // last two are for planning; the provider itself does not read them.
 type Options struct {
-	ZoneIDFilter         []string `name:"zone-id-filter" sep:"none" placeholder:"ID" help:"Only zones whose ID ends in this. Repeatable. A complete ID makes the permission to list zones unnecessary."`
-	ZoneType             string   `name:"aws-zone-type" enum:",public,private" default:"" help:"Only zones of this type: public or private. Empty: both."`
-	EvaluateTargetHealth bool     `name:"aws-evaluate-target-health" default:"true" negatable:"" help:"Aliases follow the health of their target."`
-	PreferCNAME          bool     `name:"aws-prefer-cname" help:"Write a CNAME where a load balancer's host name would become an alias."`
+	ZoneIDFilter         []string `name:"zone-id-filter" group:"route53" sep:"none" placeholder:"ID" help:"Only zones whose ID ends in this. Repeatable. A complete ID makes the permission to list zones unnecessary."`
+	ZoneType             string   `name:"aws-zone-type" group:"route53" enum:",public,private" default:"" help:"Only zones of this type: public or private. Empty: both."`
+	EvaluateTargetHealth bool     `name:"aws-evaluate-target-health" group:"route53" default:"true" negatable:"" help:"Aliases follow the health of their target."`
+	PreferCNAME          bool     `name:"aws-prefer-cname" group:"route53" help:"Write a CNAME where a load balancer's host name would become an alias."`
 }
 
 // Limits of ChangeResourceRecordSets (developer guide, DNSLimitations). The

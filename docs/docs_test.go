@@ -1,0 +1,79 @@
+// Package docs_test holds the documentation against the code.
+package docs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestEveryReasonIsExplained compares docs/reasons.md with the constants of
+// type Reason in internal/plan.
+func TestEveryReasonIsExplained(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "../internal/plan/intent.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Reason" {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			declared = append(declared, value)
+		}
+		return true
+	})
+	page, err := os.ReadFile("reasons.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var explained []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		explained = append(explained, m[1])
+	}
+	slices.Sort(declared)
+	slices.Sort(explained)
+	if len(declared) == 0 {
+		t.Fatal("no reasons found in internal/plan/intent.go")
+	}
+	if d := cmp.Diff(declared, explained); d != "" {
+		t.Errorf("reasons in the code and in reasons.md (-code +page):\n%s", d)
+	}
+}
+
+// TestLinksLeadSomewhere checks the relative links of the README and the docs.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+?)(?:#[^)]*)?\)`)
+	for _, page := range []string{"../README.md", "architecture.md", "reasons.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := "./"
+		if page == "../README.md" {
+			dir = "../"
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target := m[1]
+			if regexp.MustCompile(`^[a-z]+:`).MatchString(target) {
+				continue
+			}
+			if _, err := os.Stat(dir + target); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", page, target)
+			}
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package emulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// policy is an IAM policy document; see
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. It holds what policies for Route 53
+// are made of; a document with anything else is refused, not half understood.
+type policy struct {
+	Version   string
+	ID        string `json:"Id"`
+	Statement oneOrMany[statement]
+}
+
+type statement struct {
+	Sid       string
+	Effect    string
+	Action    oneOrMany[string]
+	Resource  oneOrMany[string]
+	Condition map[string]map[string]oneOrMany[string] // operator, condition key, values
+}
+
+// oneOrMany is a JSON list whose brackets may be left out around a single value.
+type oneOrMany[T any] []T
+
+func (l *oneOrMany[T]) UnmarshalJSON(b []byte) error {
+	if trimmed := bytes.TrimSpace(b); len(trimmed) > 0 && trimmed[0] == '[' {
+		return strict(b, (*[]T)(l))
+	}
+	var one T
+	if err := strict(b, &one); err != nil {
+		return err
+	}
+	*l = []T{one}
+	return nil
+}
+
+func strict(b []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+// SetPolicy gives an access key the rights of an IAM policy document and no others. Keys without a policy, and those
+// with a nil one, may do everything.
+func (s *Server) SetPolicy(accessKeyID string, policyJSON []byte) error {
+	var p *policy
+	if policyJSON != nil {
+		p = &policy{}
+		if err := strict(policyJSON, p); err != nil {
+			return fmt.Errorf("read policy of %s: %w", accessKeyID, err)
+		}
+		if err := p.check(); err != nil {
+			return fmt.Errorf("read policy of %s: %w", accessKeyID, err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.policies[accessKeyID] = p
+	return nil
+}
+
+func (p *policy) check() error {
+	if p.Version != "2012-10-17" && p.Version != "2008-10-17" {
+		return fmt.Errorf("version %q is not 2012-10-17", p.Version)
+	}
+	if len(p.Statement) == 0 {
+		return fmt.Errorf("there is no statement")
+	}
+	for _, st := range p.Statement {
+		if st.Effect != "Allow" && st.Effect != "Deny" {
+			return fmt.Errorf("effect %q is neither Allow nor Deny", st.Effect)
+		}
+		if len(st.Action) == 0 || len(st.Resource) == 0 {
+			return fmt.Errorf("a statement lacks its action or resource")
+		}
+		for _, a := range st.Action {
+			if a != "*" && !strings.Contains(a, ":") {
+				return fmt.Errorf("action %q has no service prefix", a)
+			}
+		}
+		for operator, keys := range st.Condition {
+			if _, ok := parseOperator(operator); !ok {
+				return fmt.Errorf("the condition operator %q is not known", operator)
+			}
+			for k := range keys {
+				if !slices.Contains(conditionKeys(), strings.ToLower(k)) {
+					return fmt.Errorf("the condition key %q is not known", k)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Condition keys of route53:ChangeResourceRecordSets, in lower case: they are compared without case.
+const (
+	keyActions = "route53:changeresourcerecordsetsactions"
+	keyNames   = "route53:changeresourcerecordsetsnormalizedrecordnames"
+	keyTypes   = "route53:changeresourcerecordsetsrecordtypes"
+)
+
+func conditionKeys() []string { return []string{keyActions, keyNames, keyTypes} }
+
+// operator is a string condition, applied to each value of a key.
+type operator struct {
+	any    bool // one value of the request must match, not all
+	negate bool
+	match  func(pattern, value string) bool
+}
+
+func parseOperator(s string) (operator, bool) {
+	var o operator
+	set, base, ok := strings.Cut(s, ":")
+	switch {
+	case !ok:
+		return o, false // the keys have several values: only set operators make sense
+	case set == "ForAnyValue":
+		o.any = true
+	case set != "ForAllValues":
+		return o, false
+	}
+	switch base {
+	case "StringEquals", "StringNotEquals":
+		o.match = func(p, v string) bool { return p == v }
+	case "StringEqualsIgnoreCase":
+		o.match = strings.EqualFold
+	case "StringLike", "StringNotLike":
+		o.match = like
+	default:
+		return o, false
+	}
+	o.negate = strings.HasPrefix(base, "StringNot")
+	return o, true
+}
+
+// holds compares the values of the request with those of the policy. ForAllValues holds for a key without values.
+func (o operator) holds(values, patterns []string) bool {
+	one := func(v string) bool {
+		return o.negate != slices.ContainsFunc(patterns, func(p string) bool { return o.match(p, v) })
+	}
+	if o.any {
+		return slices.ContainsFunc(values, one)
+	}
+	return !slices.ContainsFunc(values, func(v string) bool { return !one(v) })
+}
+
+// like matches * (any characters) and ? (one).
+func like(pattern, s string) bool {
+	p, i, star, mark := 0, 0, -1, 0
+	for i < len(s) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && (pattern[p] == '?' || pattern[p] == s[i]):
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}
+
+// applies says whether a statement is about this action on this resource under these conditions.
+func (st *statement) applies(action, resource string, values map[string][]string) bool {
+	if !slices.ContainsFunc(st.Action, func(p string) bool { return like(strings.ToLower(p), strings.ToLower(action)) }) ||
+		!slices.ContainsFunc(st.Resource, func(p string) bool { return like(p, resource) }) {
+		return false
+	}
+	for name, keys := range st.Condition {
+		o, _ := parseOperator(name)
+		for k, patterns := range keys {
+			if !o.holds(values[strings.ToLower(k)], patterns) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// authorise refuses what the policy of the request's access key does not allow; s.mu is held.
+func (s *Server) authorise(q *request) *Error {
+	p := s.policies[q.key]
+	if p == nil {
+		return nil
+	}
+	action := "route53:" + q.action
+	values := q.conditionValues()
+	for _, resource := range q.resources() {
+		allowed, denied := false, false
+		for _, st := range p.Statement {
+			if st.applies(action, resource, values) {
+				allowed = allowed || st.Effect == "Allow"
+				denied = denied || st.Effect == "Deny"
+			}
+		}
+		if allowed && !denied {
+			continue
+		}
+		on := ""
+		if resource != "*" {
+			on = " on resource: " + resource
+		}
+		why := "because no identity-based policy allows the " + action + " action"
+		if denied {
+			why = "with an explicit deny in an identity-based policy"
+		}
+		return refuse(http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::123456789012:user/%s is not authorized to perform: %s%s %s",
+			q.key, action, on, why)
+	}
+	return nil
+}
+
+// resources are what a request touches. Actions without a resource type of their own need a policy for "*".
+func (q *request) resources() []string {
+	const zones = "arn:aws:route53:::hostedzone/"
+	switch q.action {
+	case "ListHostedZones", "ListHostedZonesByName", "CreateHostedZone", "TestDNSAnswer":
+		return []string{"*"}
+	case "GetChange":
+		return []string{"arn:aws:route53:::change/" + q.id}
+	case "ListTagsForResources":
+		ids, _ := q.tagIDs() // run says what is wrong with the request
+		all := []string{}
+		for _, id := range ids {
+			all = append(all, zones+bareID(id))
+		}
+		return all
+	}
+	return []string{zones + q.id}
+}
+
+// conditionValues are the context of a ChangeResourceRecordSets; names are normalised as
+// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html says.
+func (q *request) conditionValues() map[string][]string {
+	values := map[string][]string{}
+	add := func(k, v string) {
+		if !slices.Contains(values[k], v) {
+			values[k] = append(values[k], v)
+		}
+	}
+	for _, c := range q.batch.changes {
+		add(keyActions, c.Action)
+		if c.Set == nil {
+			continue
+		}
+		add(keyTypes, c.Set.Type)
+		spelled := strings.ToLower(strings.TrimSuffix(c.Set.Name, "."))
+		if n, err := parseName(c.Set.Name); err == nil {
+			spelled = strings.TrimSuffix(n.listed, ".")
+		}
+		add(keyNames, spelled)
+	}
+	return values
+}
