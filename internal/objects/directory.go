@@ -77,21 +77,25 @@ func (d *Directory) Run(ctx context.Context, sink Sink) error {
 	if err != nil {
 		return hint("raise fs.inotify.max_user_instances", "watch %s: %w", d.dir, err)
 	}
-	r := &rounds{
-		d: d, sink: sink, watcher: watcher,
-		files: map[string]*file{}, delivered: map[identity]found{},
-		told: map[string]bool{}, status: make([]Status, len(d.kinds)),
-	}
+	r := d.rounds(sink, watcher)
 	again := time.NewTicker(d.poll)
 	defer again.Stop()
 	for ctx.Err() == nil {
 		r.round()
+		if len(r.missing) > 0 {
+			r.settle(ctx)
+			continue
+		}
 		r.wait(ctx, again.C)
 	}
 	if err := watcher.Close(); err != nil {
 		return fmt.Errorf("end the watch of %s: %w", d.dir, err)
 	}
 	return nil
+}
+
+func (d *Directory) rounds(sink Sink, watcher *fsnotify.Watcher) *rounds {
+	return &rounds{d: d, sink: sink, watcher: watcher, status: make([]Status, len(d.kinds))}
 }
 
 // wait returns when it is time for the next round.

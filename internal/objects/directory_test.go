@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
@@ -69,7 +70,9 @@ func (f *following) write(name, text string) {
 	f.t.Helper()
 	path := filepath.Join(f.dir, name)
 	must(f.t, os.MkdirAll(filepath.Dir(path), 0o755))
-	must(f.t, os.WriteFile(path, []byte(text), 0o644))
+	// At once, so that no round sees half of it.
+	must(f.t, os.WriteFile(path+"~", []byte(text), 0o644))
+	must(f.t, os.Rename(path+"~", path))
 }
 
 func (f *following) path(name string) string { return filepath.Join(f.dir, name) }
@@ -93,6 +96,10 @@ func (f *following) lacks(name string) func() bool {
 
 func (f *following) frozen(kind schema.GroupVersionKind) func() bool {
 	return func() bool { return f.of(kind).Frozen() }
+}
+
+func (f *following) bothFrozen() bool {
+	return f.of(serviceKind()).Frozen() && f.of(ingressKind()).Frozen()
 }
 
 func (f *following) synced() bool { return f.of(serviceKind()).Synced && f.of(ingressKind()).Synced }
@@ -180,7 +187,7 @@ func TestDirectoryEditors(t *testing.T) {
 			return len(ips) == 1 && ips[0] == ip
 		}
 	}
-	must(t, os.Rename(f.path("a.yaml"), f.path("a.yaml~")))
+	must(t, os.Rename(f.path("a.yaml"), f.path("a.yaml.bak")))
 	f.write("a.yaml", svcA+"spec: {externalIPs: [192.0.2.1]}\n")
 	f.until(changed("192.0.2.1"), []string{"Service default/a"})
 
@@ -211,7 +218,10 @@ func TestDirectoryMalformed(t *testing.T) {
 
 	// The kind is not known: all are frozen.
 	f.write("a.yaml", bad)
-	f.until(f.frozen(ingressKind()), []string{"Ingress: frozen", "Service: frozen"})
+	f.until(f.frozen(ingressKind()), nil)
+	f.until(func() bool {
+		return strings.HasPrefix(f.of(serviceKind()).Reason, f.path("a.yaml")+", document 1, line 3: ")
+	}, nil)
 
 	// What is no longer to be seen may be in the mistaken document.
 	must(t, os.Remove(f.path("b.yaml")))
@@ -244,7 +254,7 @@ func TestDirectoryMalformedAtStart(t *testing.T) {
 func TestDirectoryEmptiedFile(t *testing.T) {
 	f := followDir(t, t.TempDir(), Options{}, nil, "a.yaml", svcA, "never.yaml", "")
 	must(t, os.Truncate(f.path("a.yaml"), 0))
-	f.until(f.frozen(serviceKind()), []string{"Ingress: frozen", "Service: frozen"})
+	f.until(f.bothFrozen, []string{"Ingress: frozen", "Service: frozen"})
 	if f.get(serviceKind(), "a") == nil {
 		t.Error("the object went with the content of its file")
 	}
@@ -272,7 +282,7 @@ func TestDirectoryVanishes(t *testing.T) {
 	parent := t.TempDir()
 	f := followDir(t, filepath.Join(parent, "manifests"), Options{}, nil, "a.yaml", svcA)
 	must(t, os.Rename(f.dir, f.dir+".away"))
-	f.until(f.frozen(serviceKind()), []string{"Ingress: frozen", "Service: frozen"})
+	f.until(f.bothFrozen, []string{"Ingress: frozen", "Service: frozen"})
 	if got, want := f.of(serviceKind()).Reason, "the manifests in "+f.dir+" cannot be read: no such file or directory"; got != want {
 		t.Errorf("reason %q, want %q", got, want)
 	}
@@ -404,4 +414,30 @@ func TestOpenUnknownKind(t *testing.T) {
 	if err == nil || err.Error() != "objects of kind /v1, Kind=Secret cannot be read" {
 		t.Errorf("%v", err)
 	}
+}
+
+// A file that is moved while a round reads the directory may be seen nowhere.
+func TestDirectoryGoneOnlyIfMissedTwice(t *testing.T) {
+	d, err := openDirectory(Options{Objects: t.TempDir()}, table(), slog.New(slog.DiscardHandler))
+	must(t, err)
+	watcher, err := fsnotify.NewWatcher()
+	must(t, err)
+	defer watcher.Close()
+	sink := newRecorder()
+	r := d.rounds(sink, watcher)
+	path := filepath.Join(d.abs, "a.yaml")
+	must(t, os.WriteFile(path, []byte(svcA), 0o644))
+	r.round()
+	want(t, sink.take(), "Ingress: synced", "Service default/a", "Service: synced")
+	must(t, os.Remove(path))
+	r.round()
+	want(t, sink.take())
+	must(t, os.WriteFile(path, []byte(svcA), 0o644))
+	r.round()
+	want(t, sink.take())
+	must(t, os.Remove(path))
+	r.round()
+	want(t, sink.take())
+	r.round()
+	want(t, sink.take(), "gone: Service default/a")
 }

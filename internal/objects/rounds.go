@@ -27,8 +27,9 @@ type rounds struct {
 
 	files     map[string]*file // by path
 	delivered map[identity]found
-	told      map[string]bool // problems in the log already
-	status    []Status        // of d.kinds
+	missing   map[identity]bool // delivered, and not found in the last round
+	told      map[string]bool   // problems in the log already
+	status    []Status          // of d.kinds
 }
 
 // file is what a manifest file holds.
@@ -42,6 +43,7 @@ func (r *rounds) round() {
 	w := walk{watch: r.watch, seen: map[string]bool{}}
 	w.dir(r.d.abs)
 	if w.root != nil {
+		r.missing = nil
 		r.tell([]problem{{text: fmt.Sprintf("the manifests in %s cannot be read: %v", r.d.dir, w.root)}})
 		return
 	}
@@ -61,9 +63,9 @@ func (r *rounds) round() {
 		problems = append(problems, files[path].problems...)
 	}
 	now, doubles := r.merge()
+	r.report(problems, doubles)
 	r.deliver(now, problems)
 	r.tell(problems)
-	r.report(problems, doubles)
 }
 
 // read reads one file, nil if it is gone. A file that is as before costs no more
@@ -120,19 +122,26 @@ func (r *rounds) merge() (map[identity]found, []string) {
 }
 
 // deliver gives the sink what differs from what it was given before. An object
-// that is missing may be what a problem hides: then it stays as it was.
+// that is missing may be what a problem hides: then it stays as it was. It may
+// also be in a file that was moved while the directory was read: so it is gone
+// only if two rounds miss it.
 func (r *rounds) deliver(now map[identity]found, problems []problem) {
 	var events []Event
+	missing := map[identity]bool{}
 	for id, old := range r.delivered {
 		_, ok := now[id]
 		switch {
 		case ok:
 		case slices.ContainsFunc(problems, func(p problem) bool { return p.concerns(id.kind) }):
 			now[id] = old
+		case !r.missing[id]:
+			now[id] = old
+			missing[id] = true
 		default:
 			events = append(events, Event{Kind: id.kind, Key: id.key})
 		}
 	}
+	r.missing = missing
 	for id, f := range now {
 		old, known := r.delivered[id]
 		if !known || (old.object != f.object && !equality.Semantic.DeepEqual(old.object, f.object)) {
@@ -165,6 +174,9 @@ func (r *rounds) tell(problems []problem) {
 		}
 		if others > 0 {
 			now.Reason += fmt.Sprintf(" (and %d more)", others)
+		}
+		if now.Synced && len(r.missing) > 0 {
+			continue // until the next round tells
 		}
 		if now != r.status[i] {
 			r.status[i] = now

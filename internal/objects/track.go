@@ -28,7 +28,7 @@ type track struct {
 	config *rest.Config
 	mu     *sync.Mutex // the reading's: one call to the sink at a time
 
-	first   []Event // of the first list, not delivered yet
+	pending []Event // not delivered yet; more than one only during the first list
 	done    bool    // the first list has been delivered
 	verb    string  // the verb that fails, "" if none does
 	failure Status
@@ -43,8 +43,8 @@ func (t *track) OnAdd(o any, initial bool) {
 	if !ok {
 		return
 	}
-	t.first = append(t.first, event)
-	if !initial || t.done || len(t.first) >= slice {
+	t.pending = append(t.pending, event)
+	if !initial || t.done || len(t.pending) >= slice {
 		t.flush()
 	}
 }
@@ -68,7 +68,7 @@ func (t *track) OnDelete(o any) {
 	defer t.mu.Unlock()
 	if event, ok := t.event(o); ok {
 		event.Object = nil
-		t.first = append(t.first, event)
+		t.pending = append(t.pending, event)
 		t.flush()
 	}
 }
@@ -83,9 +83,9 @@ func (t *track) event(o any) (Event, bool) {
 }
 
 func (t *track) flush() {
-	if len(t.first) > 0 {
-		t.sink.Apply(t.first)
-		t.first = nil
+	if len(t.pending) > 0 {
+		t.sink.Apply(t.pending)
+		t.pending = nil
 	}
 }
 

@@ -1,8 +1,10 @@
 package route53
 
 import (
+	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -91,6 +94,27 @@ func TestNewWithoutCredentials(t *testing.T) {
 	}
 	if len(*requests) > 0 {
 		t.Errorf("%d requests were sent without credentials", len(*requests))
+	}
+}
+
+// A source of credentials that does not answer is a matter of credentials; a
+// caller who went away is not.
+func TestCredentialsThatTimeOut(t *testing.T) {
+	cfg := aws.Config{Region: defaultRegion, HTTPClient: &http.Client{Transport: canned(200, noZones)},
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, fmt.Errorf("no EC2 IMDS role found: %w", context.DeadlineExceeded)
+		})}
+	p, err := newProvider(cfg, Options{}, dns.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Zones(t.Context()); !errors.Is(err, provider.ErrDenied) || !strings.Contains(err.Error(), "IMDS") {
+		t.Errorf("want ErrDenied with the cause, got %v", err)
+	}
+	gone, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := p.Zones(gone); err == nil || errors.Is(err, provider.ErrDenied) {
+		t.Errorf("want no denial for a caller who went away, got %v", err)
 	}
 }
 

@@ -38,15 +38,16 @@ var (
 )
 
 // markedCredentials marks the errors of credentials, so that they can be told
-// from those of the call that needed them.
+// from those of the call that needed them. A caller who went away is no fault of
+// the credentials; a time-out within their source is.
 type markedCredentials struct{ aws.CredentialsProvider }
 
 func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	c, err := m.CredentialsProvider.Retrieve(ctx)
-	if err != nil {
-		return c, &credentialsError{err}
+	if err != nil && ctx.Err() == nil {
+		err = &credentialsError{err}
 	}
-	return c, nil
+	return c, err
 }
 
 type credentialsError struct{ cause error }
@@ -73,11 +74,11 @@ func (p *Provider) fail(op, zone string, batch dns.Batch, err error) error {
 	var refused smithy.APIError
 	var unsigned *credentialsError
 	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return unknown(op, zone, err)
 	case errors.As(err, &unsigned):
 		e.Kind, e.Cause, e.Hint = provider.ErrDenied, unsigned, "give it credentials: AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, a profile, or a role (IRSA, EKS Pod Identity, instance profile)"
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return unknown(op, zone, err)
 	case !errors.As(err, &refused):
 		return unknown(op, zone, err)
 	default:
@@ -115,7 +116,7 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 			messages = invalid.Messages
 		}
 		words = strings.Join(messages, "; ")
-		e.Kind, e.Groups = blame(messages, batch)
+		e.Groups, e.Kind = blame(messages, batch)
 	case slices.Contains(throttlingCodes, code) || status == http.StatusTooManyRequests:
 		e.Kind = provider.ErrThrottled
 	case slices.Contains(credentialCodes, code):
@@ -126,7 +127,7 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 		e.Kind, e.Hint = provider.ErrDenied, p.permissionHint(e.Op, e.Zone)
 	case status >= 400 && status < 500:
 		e.Kind = provider.ErrRejected
-		_, e.Groups = blame([]string{refused.ErrorMessage()}, batch)
+		e.Groups, _ = blame([]string{refused.ErrorMessage()}, batch)
 		for i := range e.Groups {
 			e.Groups[i].Kind = provider.ErrRejected
 		}

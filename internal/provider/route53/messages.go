@@ -102,11 +102,10 @@ func subjectOf(message string) subject {
 	return subject{}
 }
 
-// blame returns the kind of a refusal, and which groups its messages name. It
+// blame returns which groups the messages of a refusal name, and its kind: that
 // is a rejection if any message is one.
-func blame(messages []string, batch dns.Batch) (error, []provider.GroupError) {
-	kind := provider.ErrConflict
-	var groups []provider.GroupError
+func blame(messages []string, batch dns.Batch) (groups []provider.GroupError, kind error) {
+	kind = provider.ErrConflict
 	for _, message := range messages {
 		of := messageKind(message)
 		if of == provider.ErrRejected {
@@ -118,7 +117,7 @@ func blame(messages []string, batch dns.Batch) (error, []provider.GroupError) {
 		}
 	}
 	slices.SortStableFunc(groups, func(a, b provider.GroupError) int { return a.Group - b.Group })
-	return kind, groups
+	return groups, kind
 }
 
 // in returns the groups that hold the subject, by the closest match that finds

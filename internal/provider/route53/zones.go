@@ -43,22 +43,32 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 
 func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
 	var zones []dns.Zone
-	pages := api.NewListHostedZonesPaginator(p.client, &api.ListHostedZonesInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	// The SDK's paginator would go on for as long as an answer names a marker,
+	// truncated or not.
+	for in := (&api.ListHostedZonesInput{}); ; {
+		page, err := p.client.ListHostedZones(ctx, in)
 		if err != nil {
 			return nil, p.fail("ListHostedZones", "", nil, err)
 		}
-		for _, z := range page.HostedZones {
-			name, err := dns.ParseOctalName(aws.ToString(z.Name))
-			if err != nil {
-				continue // no name that DNS knows lies in such a zone
-			}
-			private := z.Config != nil && z.Config.PrivateZone
-			zones = append(zones, dns.Zone{ID: strings.TrimPrefix(aws.ToString(z.Id), zonePrefix), Name: name, Private: private})
+		zones = append(zones, hostedZones(page.HostedZones)...)
+		if !page.IsTruncated {
+			return zones, nil
 		}
+		in.Marker = page.NextMarker
 	}
-	return zones, nil
+}
+
+func hostedZones(listed []types.HostedZone) []dns.Zone {
+	var zones []dns.Zone
+	for _, z := range listed {
+		name, err := dns.ParseOctalName(aws.ToString(z.Name))
+		if err != nil {
+			continue // no name that DNS knows lies in such a zone
+		}
+		private := z.Config != nil && z.Config.PrivateZone
+		zones = append(zones, dns.Zone{ID: strings.TrimPrefix(aws.ToString(z.Id), zonePrefix), Name: name, Private: private})
+	}
+	return zones
 }
 
 // zonesByID finds the zones that the filter names, without the permission to
