@@ -3,6 +3,7 @@ package route53
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -18,10 +19,17 @@ const kindCloudFront = "cloudfront"
 // aliasZones reads the embedded table of AWS's own host names.
 func aliasZones() (map[dns.Name]dns.AliasZone, error) { return parseAliasZones(aliasZonesText) }
 
+// automatic are the kinds of which ExternalDNS makes aliases unasked. A CNAME to
+// a host of another kind stays one: that is what stands in its users' zones.
+func automatic(kind string) bool {
+	return slices.Contains([]string{"elb", "nlb", kindCloudFront, "globalaccelerator", "vpce", "execute-api"}, kind)
+}
+
 // parseAliasZones reads one row a line, "suffix hosted-zone-id kind", with
-// comments behind "#".
+// comments behind "#". Rows of kinds that are not [automatic] are checked and
+// left out.
 func parseAliasZones(text string) (map[dns.Name]dns.AliasZone, error) {
-	zones := map[dns.Name]dns.AliasZone{}
+	zones, seen := map[dns.Name]dns.AliasZone{}, map[dns.Name]bool{}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -37,10 +45,13 @@ func parseAliasZones(text string) (map[dns.Name]dns.AliasZone, error) {
 		if err != nil {
 			return nil, fmt.Errorf("alias zones, line %d: %w", number, err)
 		}
-		if _, twice := zones[suffix]; twice {
+		if seen[suffix] {
 			return nil, fmt.Errorf("alias zones, line %d: %s stands here twice", number, suffix)
 		}
-		zones[suffix] = dns.AliasZone{ID: columns[1], NoHealth: columns[2] == kindCloudFront}
+		seen[suffix] = true
+		if automatic(columns[2]) {
+			zones[suffix] = dns.AliasZone{ID: columns[1], NoHealth: columns[2] == kindCloudFront}
+		}
 	}
 	return zones, nil
 }
