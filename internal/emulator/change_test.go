@@ -76,6 +76,10 @@ func TestRefusals(t *testing.T) {
 			[]string{"RRSet with DNS name w.example.com., type A, SetIdentifier l cannot be created as a non-latency set exists with the same name and type."}},
 		{"region twice", changes(create(latency("l2", "eu-west-1", set("l.example.com", "A", "192.0.2.9")))), "",
 			[]string{"RRSet with DNS name l.example.com., type A, SetIdentifier l2, and Region Name=eu-west-1 cannot be created because a latency RRSet with the same name, type and region already exists."}},
+		{"place twice", changes(create(place("1", "US")), create(place("2", "US"))), "",
+			[]string{"RRSet with DNS name geo.example.com., type A, SetIdentifier 2, and GeoLocation=US cannot be created because a geolocation RRSet with the same name, type and location already exists."}},
+		{"CIDR location twice", changes(create(cidr("1", "home")), create(cidr("2", "home"))), "",
+			[]string{"RRSet with DNS name cidr.example.com., type A, SetIdentifier 2, and LocationName=home cannot be created because a cidr RRSet with the same name, type and location already exists."}},
 		{"failover roles move one by one", changes(upsert(failover("p", "SECONDARY", set("f.example.com", "A", "192.0.2.12")))), "",
 			[]string{"RRSet with DNS name f.example.com., type A, SetIdentifier p, and Failover=SECONDARY cannot be created because a failover RRSet with the same name, type and failover value already exists."}},
 		{"weighted TTLs differ", changes(upsert(weighted("w1", 10, emulator.RecordSet{Name: "w.example.com", Type: "A", TTL: 60, Values: []string{"192.0.2.10"}}))), "",
@@ -147,7 +151,7 @@ func valueCases() []refusalCase {
 			[]string{"Invalid Resource Record Set: type CNAME with DNS name v.example.com. takes exactly one value, found 2"}},
 		{"too many values", changes(create(set("v.example.com", "A", addresses(401)...))), "",
 			[]string{"Number of values limit of 400 exceeded for resource record set 'A v.example.com.'"}},
-		{"apex NS deleted", changes(upsert(set("example.com", "NS", "ns.example.net")), remove(set("gone.example.com", "A", "192.0.2.1"))), "",
+		{"one bad change undoes the good", changes(upsert(set("example.com", "NS", "ns.example.net")), remove(set("gone.example.com", "A", "192.0.2.1"))), "",
 			[]string{"Tried to delete resource record set [name='gone.example.com.', type='A'] but it was not found"}},
 	}
 }
@@ -226,6 +230,18 @@ func run(t *testing.T, cases []refusalCase) {
 			}
 		})
 	}
+}
+
+func place(id, country string) emulator.RecordSet {
+	s := set("geo.example.com", "A", "192.0.2.1")
+	s.SetIdentifier, s.GeoLocation = id, &emulator.GeoLocation{CountryCode: country}
+	return s
+}
+
+func cidr(id, location string) emulator.RecordSet {
+	s := set("cidr.example.com", "A", "192.0.2.1")
+	s.SetIdentifier, s.CIDR = id, &emulator.CIDR{CollectionID: "c8c02a84-aaaa-bbbb-e0d2-d833a2f80106", LocationName: location}
+	return s
 }
 
 func addresses(n int) []string {

@@ -10,7 +10,7 @@
 // a testing/synctest bubble.
 //
 //	srv := emulator.New(emulator.Config{})
-//	id := srv.AddZone("example.com")
+//	id, err := srv.AddZone("example.com") // as /hostedzone/<id>
 //	client := route53.New(route53.Options{
 //		Region:      "us-east-1",
 //		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),

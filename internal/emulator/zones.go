@@ -138,16 +138,8 @@ func (s *Server) createHostedZone(q *request, a *answer) (any, *Error) {
 	if in.VPC != nil {
 		z.private, z.vpcs = true, []xmlVPC{*in.VPC}
 	}
-	for _, other := range s.zones {
-		if other.reference == z.reference {
-			return nil, refuse(http.StatusConflict, "HostedZoneAlreadyExists",
-				"A hosted zone has already been created with the specified caller reference.")
-		}
-		if z.private && other.private && other.name == n && other.vpcs[0] == z.vpcs[0] {
-			return nil, refuse(http.StatusBadRequest, "ConflictingDomainExists",
-				"The VPC %s in region %s has already been associated with the hosted zone %s with the same domain name.",
-				in.VPC.ID, in.VPC.Region, other.id)
-		}
+	if e := s.conflict(z); e != nil {
+		return nil, e
 	}
 	if err := s.addZone(z); err != nil {
 		return nil, invalidInput("%v", err)
@@ -155,6 +147,23 @@ func (s *Server) createHostedZone(q *request, a *answer) (any, *Error) {
 	a.status = http.StatusCreated
 	a.location = "https://route53.amazonaws.com/2013-04-01/hostedzone/" + z.id
 	return xmlCreateZone{Zone: z.document(), Info: s.submit(""), Delegation: z.delegation(), VPC: in.VPC}, nil
+}
+
+// conflict says why z cannot stand beside the zones that are there.
+func (s *Server) conflict(z *zone) *Error {
+	all := s.zonesByID()
+	if slices.ContainsFunc(all, func(o *zone) bool { return o.reference == z.reference }) {
+		return refuse(http.StatusConflict, "HostedZoneAlreadyExists",
+			"A hosted zone has already been created with the specified caller reference.")
+	}
+	for _, o := range all {
+		if z.private && o.private && o.name == z.name && o.vpcs[0] == z.vpcs[0] {
+			return refuse(http.StatusBadRequest, "ConflictingDomainExists",
+				"The VPC %s in region %s has already been associated with the hosted zone %s with the same domain name.",
+				z.vpcs[0].ID, z.vpcs[0].Region, o.id)
+		}
+	}
+	return nil
 }
 
 func (s *Server) deleteHostedZone(q *request) (any, *Error) {
@@ -176,7 +185,9 @@ func (s *Server) deleteHostedZone(q *request) (any, *Error) {
 func (s *Server) submit(comment string) xmlChangeInfo {
 	id := "C" + base36(s.next())
 	s.changes[id] = change{time.Now(), comment}
-	return s.changeInfo(id)
+	info := s.changeInfo(id)
+	info.Status = "PENDING" // even without a delay, as the service does
+	return info
 }
 
 func base36(n uint64) string {
@@ -191,8 +202,7 @@ func base36(n uint64) string {
 func (s *Server) changeInfo(id string) xmlChangeInfo {
 	c := s.changes[id]
 	status := "PENDING"
-	// Even without a delay a change is first answered as PENDING, as the service does.
-	if age := time.Since(c.submitted); age > 0 && age >= s.cfg.SyncDelay {
+	if time.Since(c.submitted) >= s.cfg.SyncDelay {
 		status = "INSYNC"
 	}
 	return xmlChangeInfo{
