@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // command is one word of the command line.
@@ -45,7 +46,10 @@ type (
 	// checker is a command that can judge its fields before anything begins.
 	checker interface{ check() error }
 	// logging is a command that writes a log.
-	logging interface{ logOptions() LogOptions }
+	logging interface {
+		logOptions() LogOptions
+		usualLevel() string
+	}
 )
 
 func (cmd command) execute(ctx context.Context, args []string, sys System) error {
@@ -88,6 +92,11 @@ func (cmd command) execute(ctx context.Context, args []string, sys System) error
 		}
 	}
 	return run.Run(ctx, c)
+}
+
+// set reports whether a flag was given, by itself or by a variable.
+func (c *call) set(flag string) bool {
+	return slices.ContainsFunc(c.given, func(s setting) bool { return s.flag == flag })
 }
 
 // logConfig logs what was set, with secrets masked.

@@ -9,8 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -31,126 +30,152 @@ func demoWord() command {
 		name:  "demo",
 		brief: "see it at work on this machine: no cloud, no cluster, no trace afterwards",
 		detail: `Runs the real controller on a directory of manifests against an emulated Route 53
-with DNS, all on this machine, prints what it did, and follows your edits until
-Ctrl-C. Credentials in the environment are not looked at.`,
+with DNS, all on this machine. It prints the record sets that it made and the dig
+lines to try, follows your edits of the manifests, and ends with Ctrl-C. Neither
+credentials nor AWS settings of the environment are looked at.`,
 		new: func() runner { return &demoCommand{} },
 	}
 }
 
 const (
-	demoDomain = "example.com"
-	demoOwner  = "demo"
+	demoDomain  = "example.com"
+	demoOwner   = "demo"
+	demoForeign = "alias1." + demoDomain // somebody else's
 )
 
-// demoPorts are tried first; others are taken where they are in use.
-var demoPorts = struct{ api, dns, console uint16 }{4580, 5053, 7979}
+// The ports that are tried first; others are taken where these are in use.
+const (
+	demoAPIPort     = 4580
+	demoDNSPort     = 5053
+	demoConsolePort = 7979
+)
+
+// usualLevel leaves out of the log what the demo tells in its own words.
+func (*demoCommand) usualLevel() string { return "warning" }
 
 // Run plays the demo until ctx ends.
-func (c *demoCommand) Run(ctx context.Context, call *call) error {
-	dir, temporary, err := c.manifests()
+func (c *demoCommand) Run(parent context.Context, call *call) (err error) {
+	dir, remove, err := c.manifests()
 	if err != nil {
 		return err
 	}
-	if temporary {
-		defer os.RemoveAll(filepath.Dir(dir))
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	server, zoneID, err := demoAccount()
-	if err != nil {
-		return err
-	}
-	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	sockets, err := freely(server, netip.AddrPortFrom(loopback, demoPorts.api), netip.AddrPortFrom(loopback, demoPorts.dns))
-	if err != nil {
-		return fmt.Errorf("start the emulated Route 53: %w", err)
-	}
-	emulated := make(chan error, 1)
-	go func() { emulated <- sockets.Serve(ctx) }()
-
-	options := demoEngine(dir, c.LogOptions)
-	if err := options.check(); err != nil {
-		return err
-	}
-	p, err := route53.NewStatic("http://"+sockets.HTTP.String(), nil, options.Route53, options.settings.Filter)
-	if err != nil {
-		return err
-	}
-	e, err := options.buildFor(p, call)
-	if err != nil {
-		return err
-	}
-	at, err := demoConsole(ctx, call, e, loopback)
+	defer func() { err = errors.Join(err, remove()) }()
+	ctx, stop := context.WithCancelCause(parent)
+	defer stop(nil)
+	s, err := c.stage(ctx, call, dir)
 	if err != nil {
 		return err
 	}
 	if err := write(call.System, demoIntroduction(dir)); err != nil {
-		return err
+		return errors.Join(err, s.sockets.Close())
 	}
-	controlled := make(chan error, 1)
-	go func() { controlled <- e.Run(ctx) }()
-	if err := awaitReady(ctx, e, controlled); err != nil {
-		return err
+	var parts sync.WaitGroup
+	for _, part := range []func(context.Context) error{s.sockets.Serve, s.engine.Run} {
+		parts.Go(func() { stop(part(ctx)) })
 	}
-	if err := write(call.System, demoInstructions(server.RecordSets(zoneID), sockets.DNS, at, dir)); err != nil {
-		return err
+	if awaitReady(ctx, s.engine) {
+		if err := s.teller.begin(s, dir); err != nil {
+			stop(err)
+		}
 	}
-	select {
-	case err = <-controlled:
-	case err = <-emulated:
+	<-ctx.Done()
+	parts.Wait()
+	if parent.Err() == nil {
+		return context.Cause(ctx)
 	}
-	stop()
-	if ctxErr := context.Cause(ctx); err == nil && errors.Is(ctxErr, context.Canceled) {
-		return write(call.System, "\nThe demo has ended; nothing is left of it.\n")
-	}
-	return err
+	return write(call.System, "\nThe demo has ended; nothing is left of it.\n")
 }
 
-// manifests returns the directory to play with, and whether it is a copy that
-// goes with the demo.
-func (c *demoCommand) manifests() (dir string, temporary bool, err error) {
+// stage is what a demo plays on.
+type stage struct {
+	engine  *engine
+	teller  *teller
+	sockets *emulator.Sockets // of the emulated Route 53
+	console net.Addr
+}
+
+// stage sets everything up; nothing runs yet but the console.
+func (c *demoCommand) stage(ctx context.Context, call *call, dir string) (*stage, error) {
+	options := demoEngine(dir, c.LogOptions)
+	if err := options.check(); err != nil {
+		return nil, err
+	}
+	server, err := demoAccount()
+	if err != nil {
+		return nil, err
+	}
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	sockets, err := freely(server, netip.AddrPortFrom(loopback, demoAPIPort), netip.AddrPortFrom(loopback, demoDNSPort))
+	if err != nil {
+		return nil, fmt.Errorf("start the emulated Route 53: %w", err)
+	}
+	s := &stage{sockets: sockets}
+	p, err := route53.NewStatic("http://"+sockets.HTTP.String(), nil, options.Route53, options.settings.Filter)
+	if err == nil {
+		s.teller = newTeller(p, call)
+		s.engine, err = options.buildFor(s.teller, call)
+	}
+	if err == nil {
+		s.console, err = demoConsole(ctx, call, s.engine, loopback)
+	}
+	if err != nil {
+		return nil, errors.Join(err, sockets.Close())
+	}
+	return s, nil
+}
+
+// manifests returns the directory to play with, and what to do when the demo is
+// over: a copy goes with it.
+func (c *demoCommand) manifests() (dir string, remove func() error, err error) {
+	keep := func() error { return nil }
 	if c.Objects != "" {
-		return c.Objects, false, nil
+		return c.Objects, keep, nil
 	}
 	usual := filepath.Join("examples", "demo")
 	if info, err := os.Stat(usual); err == nil && info.IsDir() {
-		return usual, false, nil
+		return usual, keep, nil
 	}
 	root, err := os.MkdirTemp("", "signpost-demo-")
 	if err != nil {
-		return "", false, fmt.Errorf("make a directory for the demo's manifests: %w", err)
+		return "", nil, fmt.Errorf("make a directory for the demo's manifests: %w", err)
 	}
+	remove = func() error {
+		if err := os.RemoveAll(root); err != nil {
+			return fmt.Errorf("remove the demo's manifests: %w", err)
+		}
+		return nil
+	}
+	dir = filepath.Join(root, "demo")
 	files, err := fs.Sub(examples.Demo, "demo")
 	if err == nil {
-		dir = filepath.Join(root, "demo")
 		err = os.CopyFS(dir, files)
 	}
 	if err != nil {
-		return "", false, errors.Join(fmt.Errorf("copy the demo's manifests: %w", err), os.RemoveAll(root))
+		return "", nil, errors.Join(fmt.Errorf("copy the demo's manifests: %w", err), remove())
 	}
-	return dir, true, nil
+	return dir, remove, nil
 }
 
 // demoAccount is an account with one zone, in which somebody else has a record
 // set already.
-func demoAccount() (*emulator.Server, string, error) {
+func demoAccount() (*emulator.Server, error) {
 	server := emulator.New(emulator.Config{})
 	id, err := server.AddZone(demoDomain)
 	if err == nil {
 		err = server.Change(id, emulator.Change{Action: "CREATE",
-			Set: emulator.RecordSet{Name: "alias1." + demoDomain, Type: "A", TTL: 300, Values: []string{"203.0.113.80"}}})
+			Set: emulator.RecordSet{Name: demoForeign, Type: "A", TTL: 300, Values: []string{"203.0.113.80"}}})
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("make the demo's zone: %w", err)
+		return nil, fmt.Errorf("make the demo's zone: %w", err)
 	}
-	return server, id, nil
+	return server, nil
 }
 
 // demoEngine is what a user would give as flags.
 func demoEngine(dir string, log LogOptions) *engineOptions {
 	o := &engineOptions{LogOptions: log}
 	o.Sources, o.Provider, o.Policy, o.Registry = []string{"service", "ingress"}, "aws", "sync", "txt"
-	o.OwnerID, o.DomainFilter, o.ManagedTypes = demoOwner, []string{demoDomain}, []string{"A", "AAAA", "CNAME"}
+	o.OwnerID, o.ManagedTypes = demoOwner, []string{"A", "AAAA", "CNAME"}
 	o.Interval = time.Minute
 	o.Objects.Objects = dir
 	o.Route53.EvaluateTargetHealth = true
@@ -160,15 +185,15 @@ func demoEngine(dir string, log LogOptions) *engineOptions {
 // demoConsole serves the console at the usual port, or at another.
 func demoConsole(ctx context.Context, call *call, e *engine, host netip.Addr) (net.Addr, error) {
 	handler := console.Handler(e.metrics, e.Checks)
-	at, err := console.Serve(ctx, netip.AddrPortFrom(host, demoPorts.console).String(), handler, call.log)
+	at, err := console.Serve(ctx, netip.AddrPortFrom(host, demoConsolePort).String(), handler, call.log)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		at, err = console.Serve(ctx, netip.AddrPortFrom(host, 0).String(), handler, call.log)
 	}
 	return at, err
 }
 
-// awaitReady returns when the first pass is done.
-func awaitReady(ctx context.Context, e *engine, ended <-chan error) error {
+// awaitReady returns true when the first pass is done, false if ctx ends before.
+func awaitReady(ctx context.Context, e *engine) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -177,39 +202,12 @@ func awaitReady(ctx context.Context, e *engine, ended <-chan error) error {
 			ready = ready && check.OK
 		}
 		if ready {
-			return nil
+			return true
 		}
 		select {
 		case <-tick.C:
-		case err := <-ended:
-			return err
 		case <-ctx.Done():
-			return nil
+			return false
 		}
 	}
-}
-
-func demoIntroduction(dir string) string {
-	return fmt.Sprintf("Signpost's demo: the real controller on the manifests in %s,\n"+
-		"against an emulated Route 53 with the zone %s. What it does:\n\n", dir, demoDomain)
-}
-
-// demoInstructions says what can be tried now.
-func demoInstructions(sets []emulator.RecordSet, at netip.AddrPort, metrics net.Addr, dir string) string {
-	var b strings.Builder
-	b.WriteString("\nAsk for the names:\n")
-	var names []string
-	for _, set := range sets {
-		if slices.Contains([]string{"A", "AAAA", "CNAME"}, set.Type) && !slices.Contains(names, set.Name) {
-			names = append(names, set.Name)
-		}
-	}
-	for _, name := range names {
-		fmt.Fprintf(&b, "  dig @%s -p %d +short %s\n", at.Addr(), at.Port(), strings.TrimSuffix(name, "."))
-	}
-	fmt.Fprintf(&b, "See who owns what:\n  dig @%s -p %d +short TXT a-dev1.%s\n", at.Addr(), at.Port(), demoDomain)
-	fmt.Fprintf(&b, "Edit, add or delete a manifest in %s, and ask again: the answer has changed.\n", dir)
-	fmt.Fprintf(&b, "Look inside:\n  http://%s/metrics\n  http://%s/readyz\n", metrics, metrics)
-	b.WriteString("End it with Ctrl-C.\n\n")
-	return b.String()
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,57 +44,91 @@ ExternalDNS or the AWS CLI at it:
 	}
 }
 
+// check refuses what no emulator can be.
+func (c *emulatorCommand) check() error {
+	for flag, d := range map[string]time.Duration{"latency": c.Latency, "sync-delay": c.SyncDelay} {
+		if d < 0 {
+			return errorf("write a time such as 200ms", "--%s: %s is less than nothing", flag, d)
+		}
+	}
+	if !(c.Rate >= 0) { // nor NaN
+		return errorf("write a number of calls a second such as 5, or 0 for no limit", "--rate: %v is no rate", c.Rate)
+	}
+	return nil
+}
+
 // Run serves until ctx ends.
 func (c *emulatorCommand) Run(ctx context.Context, call *call) error {
-	server, err := c.server(call.log)
+	server := emulator.New(emulator.Config{Latency: c.Latency, Rate: c.Rate, SyncDelay: c.SyncDelay, Log: call.log})
+	zones, err := c.addZones(server)
 	if err != nil {
+		return err
+	}
+	if err := c.makeTrouble(server); err != nil {
 		return err
 	}
 	sockets, err := listen(server, c.Address, c.DNSAddress)
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Route 53 API  http://%s\nDNS           %s (UDP and TCP)\n", sockets.HTTP, sockets.DNS)
+	text := fmt.Sprintf("Route 53 API  http://%s\nDNS           %s (UDP and TCP)\n%s", sockets.HTTP, sockets.DNS, zones)
 	if err := write(call.System, text); err != nil {
 		return errors.Join(err, sockets.Close())
 	}
 	return sockets.Serve(ctx)
 }
 
-// server makes the emulator with its zones and troubles.
-func (c *emulatorCommand) server(log *slog.Logger) (*emulator.Server, error) {
-	server := emulator.New(emulator.Config{Latency: c.Latency, Rate: c.Rate, SyncDelay: c.SyncDelay, Log: log})
-	for _, zone := range c.Zones {
-		if _, err := server.AddZone(zone); err != nil {
-			return nil, errorf("write a domain such as example.com", "--zone: %w", err)
+// addZones makes the first zones and says which they are, one a line.
+func (c *emulatorCommand) addZones(server *emulator.Server) (string, error) {
+	var text strings.Builder
+	add := func(kind, flag string, domains []string, options ...emulator.ZoneOption) error {
+		for _, domain := range domains {
+			id, err := server.AddZone(domain, options...)
+			if err != nil {
+				return errorf("write a domain such as example.com", "%s: %w", flag, err)
+			}
+			fmt.Fprintf(&text, "%-13s %s (%s)\n", kind, domain, id)
 		}
+		return nil
 	}
-	for _, zone := range c.PrivateZones {
-		if _, err := server.AddZone(zone, emulator.Private("us-east-1", "vpc-1")); err != nil {
-			return nil, errorf("write a domain such as internal.example.com", "--private-zone: %w", err)
-		}
+	err := add("Zone", "--zone", c.Zones)
+	if err == nil {
+		err = add("Private zone", "--private-zone", c.PrivateZones, emulator.Private("us-east-1", "vpc-1"))
 	}
+	return text.String(), err
+}
+
+// makeTrouble holds access keys to their policies and prepares faults.
+func (c *emulatorCommand) makeTrouble(server *emulator.Server) error {
 	for _, entry := range c.IAM {
 		key, file, ok := strings.Cut(entry, "=")
-		if !ok {
-			return nil, errorf("write --iam-policy=ACCESSKEYID=policy.json", "--iam-policy: %q is not KEY=FILE", entry)
+		if !ok || key == "" || file == "" {
+			return errorf("write --iam-policy=ACCESSKEYID=policy.json", "--iam-policy: %q is not KEY=FILE", entry)
 		}
 		policy, err := os.ReadFile(file)
 		if err != nil {
-			return nil, errorf("", "--iam-policy: %w", err)
+			return errorf("write --iam-policy=ACCESSKEYID=policy.json", "--iam-policy: %w", err)
 		}
 		if err := server.SetPolicy(key, policy); err != nil {
-			return nil, errorf("", "--iam-policy: %s: %w", file, err)
+			return errorf("the file must hold a policy document of IAM as JSON, such as those in deploy/iam",
+				"--iam-policy: %s: %w", file, err)
 		}
 	}
 	for _, entry := range c.Faults {
 		fault, err := parseFault(entry)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		server.Inject(fault)
 	}
-	return server, nil
+	return nil
+}
+
+// faultActions are the actions that the emulator knows.
+func faultActions() []string {
+	return []string{"ChangeResourceRecordSets", "ChangeTagsForResource", "CreateHostedZone", "DeleteHostedZone", "GetChange",
+		"GetHostedZone", "GetHostedZoneLimit", "ListHostedZones", "ListHostedZonesByName", "ListResourceRecordSets",
+		"ListTagsForResource", "ListTagsForResources", "TestDNSAnswer"}
 }
 
 func parseFault(entry string) (emulator.Fault, error) {
@@ -102,6 +136,15 @@ func parseFault(entry string) (emulator.Fault, error) {
 	bad := errorf("write for example --fault=ChangeResourceRecordSets:Throttling:3", "--fault: %q is not ACTION:CODE or ACTION:CODE:N", entry)
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
 		return emulator.Fault{}, bad
+	}
+	if !slices.Contains(faultActions(), parts[0]) {
+		hint := "the actions are " + strings.Join(faultActions(), ", ")
+		for _, action := range faultActions() {
+			if strings.EqualFold(action, parts[0]) {
+				hint = didYouMean([]string{action})
+			}
+		}
+		return emulator.Fault{}, errorf(hint, "--fault: %q is no action of Route 53 that the emulator knows", parts[0])
 	}
 	fault := emulator.Fault{Action: parts[0], Times: 1}
 	switch parts[1] {
@@ -122,13 +165,17 @@ func parseFault(entry string) (emulator.Fault, error) {
 	return fault, nil
 }
 
-// listen opens the emulator's sockets, with a hint where a port is taken.
+// listen opens the emulator's sockets.
 func listen(server *emulator.Server, address, dnsAddress string) (*emulator.Sockets, error) {
 	sockets, err := server.Listen(address, dnsAddress)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case err == nil:
+		return sockets, nil
+	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, errorf("choose others with --address and --dns-address; port 0 is any free one", "%w", err)
+	default:
+		return nil, errorf("write --address and --dns-address like 127.0.0.1:4580", "%w", err)
 	}
-	return sockets, err
 }
 
 // freely opens the emulator's sockets at the ports wanted, or at others where

@@ -7,6 +7,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/provider"
 )
 
@@ -56,19 +58,65 @@ func hintOf(err error) string {
 	return provider.Hint(err)
 }
 
-// printError writes err to stderr. Writing is the last act of the process, so
-// that a failure of it has nobody left to be told to.
+// printError writes err to stderr: each of joined errors with its own hint.
+// Writing is the last act of the process, so that a failure of it has nobody
+// left to be told to.
 func printError(sys System, err error) {
 	var e *Error
 	if errors.As(err, &e) && e.Err == nil {
 		return
 	}
 	paint := painter(isTerminal(sys.Stderr) && wantsColour(sys.LookupEnv))
-	text := paint(red, "error:") + " " + indent(message(err), "       ") + "\n"
-	if hint := hintOf(err); hint != "" {
-		text += paint(cyan, "hint:") + "  " + indent(hint, "       ") + "\n"
+	var text strings.Builder
+	for _, one := range unite(apart(err)) {
+		text.WriteString(paint(red, "error:") + " " + indent(message(one), "       ") + "\n")
+		if hint := hintOf(one); hint != "" {
+			text.WriteString(paint(cyan, "hint:") + "  " + indent(hint, "       ") + "\n")
+		}
 	}
-	_, _ = fmt.Fprint(sys.Stderr, text)
+	_, _ = fmt.Fprint(sys.Stderr, text.String())
+}
+
+// apart returns the errors that [errors.Join] put together.
+func apart(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var texts []string
+	var all []error
+	for _, one := range joined.Unwrap() {
+		texts = append(texts, one.Error())
+		all = append(all, apart(one)...)
+	}
+	if strings.Join(texts, "\n") != err.Error() {
+		return []error{err} // it says more than its parts do
+	}
+	return all
+}
+
+// unite makes one error of all that say the same of several sources, such as a
+// manifest that could be an object of any kind.
+func unite(errs []error) []error {
+	var out []error
+	sources := map[objects.Status][]string{}
+	for _, err := range errs {
+		if f, ok := err.(*controller.FrozenError); ok {
+			sources[f.Status] = append(sources[f.Status], f.Source)
+		}
+	}
+	for _, err := range errs {
+		if f, ok := err.(*controller.FrozenError); ok {
+			names := sources[f.Status]
+			delete(sources, f.Status)
+			if len(names) == 0 {
+				continue
+			}
+			err = &controller.FrozenError{Source: strings.Join(names, " and "), Status: f.Status}
+		}
+		out = append(out, err)
+	}
+	return out
 }
 
 // message returns err's text; kong's wrapper adds nothing to read.

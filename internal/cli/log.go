@@ -7,7 +7,7 @@ import (
 
 // LogOptions says what is logged, and how.
 type LogOptions struct {
-	Level  string `name:"log-level" group:"watching" enum:"panic,fatal,error,warning,warn,info,debug,trace" default:"info" help:"The least level that is logged: panic, fatal, error, warning, info, debug or trace."`
+	Level  string `name:"log-level" group:"watching" enum:"panic,fatal,error,warning,warn,info,debug,trace" default:"${usuallevel}" help:"The least level that is logged: panic, fatal, error, warning, info, debug or trace."`
 	Format string `name:"log-format" group:"watching" enum:",text,json" default:"" help:"text or json. Not given: text, or on a terminal a form that is easier on the eyes."`
 }
 
@@ -19,6 +19,10 @@ const (
 )
 
 func (o LogOptions) logOptions() LogOptions { return o }
+
+// usualLevel is the level where none is asked for. A command whose output says
+// more than its log has another.
+func (LogOptions) usualLevel() string { return "info" }
 
 func (o LogOptions) level() slog.Level {
 	switch o.Level {

@@ -21,8 +21,12 @@ type model struct {
 
 func newModel(target any) (*model, error) {
 	m := &model{flags: map[string]*kong.Flag{}, shorts: map[string]*kong.Flag{}, lists: map[string][]string{}}
+	vars := kong.Vars{}
+	if l, ok := target.(logging); ok {
+		vars["usuallevel"] = l.usualLevel()
+	}
 	options := append(valueMappers(), kong.NoDefaultHelp(), kong.Name("signpost"),
-		kong.ExplicitGroups(groups()), kong.PostBuild(m.index))
+		kong.ExplicitGroups(groups()), kong.PostBuild(m.index), vars)
 	k, err := kong.New(target, options...)
 	if err != nil {
 		return nil, err

@@ -30,15 +30,8 @@ Exit code: 0 there is nothing to change, 2 there is, 1 something went wrong.`,
 	}
 }
 
-// logOptions leaves the log to errors, unless a level was asked for: what a
-// plan has to say is its output.
-func (c *planCommand) logOptions() LogOptions {
-	o := c.LogOptions
-	if o.Level == "info" {
-		o.Level = "fatal"
-	}
-	return o
-}
+// usualLevel is next to nothing: what a plan has to say is its output.
+func (c *planCommand) usualLevel() string { return "fatal" }
 
 // Run prints the plan.
 func (c *planCommand) Run(ctx context.Context, call *call) error {

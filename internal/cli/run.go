@@ -29,6 +29,10 @@ Ask "signpost plan" with the same flags first to see what it would do.`,
 // Run keeps the zones right until ctx ends, or with --once makes one pass.
 func (c *runCommand) Run(ctx context.Context, call *call) error {
 	call.logConfig()
+	if c.settings.Owned && !call.set("txt-owner-id") {
+		call.log.Warn(`--txt-owner-id is not given: the owner is "default", as it is for everybody who does not choose; ` +
+			`choose one before somebody else shares the zone`)
+	}
 	if c.DryRun {
 		call.log.Info("running in dry-run mode. No changes to DNS records will be made.")
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	Deriver  *source.Deriver
 	Provider provider.Provider
 	Rules    plan.Rules
-	Interval time.Duration // between passes over the whole zones
+	Interval time.Duration // between passes over the whole zones; 0 is a minute
 	DryRun   bool          // plan and say, write nothing
 	Log      *slog.Logger
 	Metrics  *Metrics
@@ -39,18 +39,25 @@ type Controller struct {
 	// The rest belongs to the goroutine of Run or Once.
 	index   *index
 	kinds   map[schema.GroupVersionKind]objects.Status
-	zones   []dns.Zone
+	places  places                  // the zones of the last list
 	workers map[string]*zone.Worker // by zone ID
+	trouble map[string]error        // why the last try failed, by zone ID; "": the list of zones
+	owed    *owed
 	ledger  *ledger
-	soft    int // passes that failed in a row
+	next    time.Time // when the next pass is due
+	blind   int       // passes in a row that could not read everything
+	soft    int       // passes and live changes that failed since all was well
 }
 
 // New returns a controller that has not begun.
 func New(c Config) *Controller {
+	if c.Interval <= 0 {
+		c.Interval = time.Minute
+	}
 	return &Controller{
 		Config: c, inbox: newInbox(), index: newIndex(),
 		kinds: map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
-		ledger: newLedger(c.Log, c.Metrics),
+		trouble: map[string]error{}, owed: newOwed(c.Interval), ledger: newLedger(c.Log, c.Metrics),
 	}
 }
 
@@ -59,9 +66,8 @@ func New(c Config) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	feed, stop := c.start(ctx)
 	defer stop()
-	pass := time.NewTimer(0)
-	defer pass.Stop()
-	begun := false
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,25 +79,49 @@ func (c *Controller) Run(ctx context.Context) error {
 			return fmt.Errorf("read objects from %s: %w", c.Feed, err)
 		case <-c.inbox.wake:
 			c.inbox.gather(ctx)
-			names := c.receive()
-			switch {
-			case !begun:
-				pass.Reset(0)
-			case !c.live(ctx, names):
-				pass.Reset(c.pause())
-			}
-		case <-pass.C:
-			c.receive()
-			if !c.settled() {
-				continue // the next status wakes the loop
-			}
-			begun = true
-			if _, err := c.pass(ctx); err != nil && ctx.Err() == nil {
-				c.failed(err)
-			}
-			pass.Reset(c.pause())
+		case <-alarm.C:
 		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.turn(ctx)
+		alarm.Reset(time.Until(c.alarm()))
 	}
+}
+
+// turn takes what the feed has delivered and does what is due: nothing before
+// every kind is settled, then a pass, which plans every name, and between
+// passes the names that events have touched or that are owed.
+//
+// No name is lost: what events touch while no pass can be made is planned by
+// the first one; a pass that cannot read a zone is followed by a live round on
+// what was known of it, and is repeated; and what was tried in vain is owed.
+func (c *Controller) turn(ctx context.Context) {
+	touched := c.receive()
+	if !c.settled() {
+		return
+	}
+	if !time.Now().Before(c.next) {
+		_, err := c.pass(ctx)
+		c.reckon(ctx, err)
+		if c.blind == 0 {
+			c.next = time.Now().Add(c.Interval)
+			return
+		}
+		c.next = time.Now().Add(backOff(c.blind, c.Interval))
+	}
+	c.reckon(ctx, c.live(ctx, touched))
+}
+
+// alarm returns when the next turn is due though nothing happens.
+func (c *Controller) alarm() time.Time {
+	if !c.settled() {
+		return time.Now().Add(c.Interval) // a status comes before, and wakes the loop
+	}
+	if first, ok := c.owed.next(); ok && first.Before(c.next) {
+		return first
+	}
+	return c.next
 }
 
 // Once waits until every kind is read or known to be unreadable, makes one pass
@@ -102,7 +132,7 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 	}
 	feed, stop := c.start(ctx)
 	defer stop()
-	for {
+	for !c.settled() {
 		select {
 		case <-ctx.Done():
 			return Report{}, fmt.Errorf("wait for the objects of %s: %w", c.Feed, ctx.Err())
@@ -111,9 +141,6 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 		case <-c.inbox.wake:
 		}
 		c.receive()
-		if c.settled() {
-			break
-		}
 	}
 	report, err := c.pass(ctx)
 	return report, errors.Join(c.frozenKinds(), err)
@@ -134,24 +161,23 @@ func (c *Controller) start(ctx context.Context) (done <-chan error, stop func())
 	}
 }
 
-// pause returns how long to wait for the next pass: the interval, and after
-// failures less, growing towards it.
-func (c *Controller) pause() time.Duration {
-	if c.soft == 0 {
-		return c.Interval
+// reckon says that something failed, or that all is well again.
+func (c *Controller) reckon(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		c.soft++
+		var attrs []any
+		if hint := provider.Hint(err); hint != "" {
+			attrs = append(attrs, "hint", hint)
+		}
+		c.Log.Error(fmt.Sprintf("Failed to do run once: %v (consecutive soft errors: %d)", err, c.soft), attrs...)
+	case c.soft > 0 && c.blind == 0 && len(c.owed.tries) == 0:
+		c.Log.Info(fmt.Sprintf("Reconciliation succeeded after %d consecutive soft errors", c.soft))
+		c.soft = 0
 	}
-	return min(c.Interval, time.Second<<min(c.soft, 10))
-}
-
-// failed reports a pass that was not whole.
-func (c *Controller) failed(err error) {
-	c.soft++
 	c.Metrics.softErrors.Set(float64(c.soft))
-	attrs := []any{}
-	if hint := provider.Hint(err); hint != "" {
-		attrs = append(attrs, "hint", hint)
-	}
-	c.Log.Error(fmt.Sprintf("Failed to do run once: %v (consecutive soft errors: %d)", err, c.soft), attrs...)
 }
 
 // receive takes what the feed has delivered into the index and returns the
@@ -166,20 +192,30 @@ func (c *Controller) receive() []dns.Name {
 		if e.Object != nil {
 			intent, ours = c.Deriver.Derive(e.Object)
 		}
-		var touched []dns.Name
 		if ours {
-			touched = c.index.set(intent)
+			names = append(names, c.index.set(intent)...)
 		} else {
-			touched = c.index.remove(label)
+			names = append(names, c.index.remove(label)...)
 		}
 		c.ledger.problems(label, intent.Problems, intent.Unknown)
-		names = append(names, touched...)
 	}
 	if thawed {
 		names = append(names, c.held()...)
 	}
 	c.state.setKinds(c.Kinds, c.kinds)
 	return unite(nil, names)
+}
+
+// held returns every name that a plan of any zone looks at: a source that is
+// read again may release them.
+func (c *Controller) held() []dns.Name {
+	var names []dns.Name
+	for id, wanted := range c.placed() {
+		if w := c.workers[id]; w.Image() != nil {
+			names = append(names, w.Names(wanted)...)
+		}
+	}
+	return names
 }
 
 // label returns the resource label of an object.
@@ -191,58 +227,3 @@ func (c *Controller) label(r ref) string {
 	}
 	return r.kind.Kind + "/" + r.key.String()
 }
-
-// learn notes the status of the kinds and reports whether one became synced.
-func (c *Controller) learn(kinds map[schema.GroupVersionKind]objects.Status) (thawed bool) {
-	for _, k := range c.Kinds {
-		old, now := c.kinds[k.GVK], kinds[k.GVK]
-		if now == old {
-			continue
-		}
-		thawed = thawed || now.Synced
-		switch {
-		case now.Frozen():
-			c.Metrics.sourceErrors.Inc()
-			attrs := []any{"source", k.Source, "reason", now.Reason}
-			if now.Hint != "" {
-				attrs = append(attrs, "hint", now.Hint)
-			}
-			c.Log.Warn("source "+k.Source+" is frozen: what its objects hold stays as it is", attrs...)
-		case now.Synced && old.Frozen():
-			c.Log.Info("source " + k.Source + " is read again")
-		}
-		c.kinds[k.GVK] = now
-	}
-	return thawed
-}
-
-// settled reports whether every kind has been read, or tried to the end.
-func (c *Controller) settled() bool {
-	for _, k := range c.Kinds {
-		if s := c.kinds[k.GVK]; !s.Synced && !s.Frozen() {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *Controller) frozenKinds() error {
-	var errs []error
-	for _, k := range c.Kinds {
-		if s := c.kinds[k.GVK]; s.Frozen() {
-			errs = append(errs, &FrozenError{Source: k.Source, Status: s})
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// FrozenError says that a source could not be read.
-type FrozenError struct {
-	Source string
-	Status objects.Status
-}
-
-func (e *FrozenError) Error() string { return "read source " + e.Source + ": " + e.Status.Reason }
-
-// Hint returns what a person can do about it.
-func (e *FrozenError) Hint() string { return e.Status.Hint }

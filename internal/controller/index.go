@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -12,24 +13,18 @@ import (
 // index holds the intent of every object, by object and by owner name. Objects
 // are known by their resource label.
 type index struct {
-	objects map[string]entry
-	wants   map[dns.Name]map[string][]plan.Want
-	frozen  map[dns.Name]map[string]string // why, by the object that held the name
-}
-
-// entry is what the index keeps of one object.
-type entry struct {
-	by       plan.Object
-	names    []dns.Name // sorted: those that it wants, or held when it became unknown
-	problems []plan.Problem
-	unknown  string
+	held     map[string][]dns.Name // by object: the names that it wants, or held when it became unknown
+	unknowns map[string]string     // why, by object
+	wants    map[dns.Name]map[string][]plan.Want
+	frozen   map[dns.Name]map[string]string // why, by the object that held the name
 }
 
 func newIndex() *index {
 	return &index{
-		objects: map[string]entry{},
-		wants:   map[dns.Name]map[string][]plan.Want{},
-		frozen:  map[dns.Name]map[string]string{},
+		held:     map[string][]dns.Name{},
+		unknowns: map[string]string{},
+		wants:    map[dns.Name]map[string][]plan.Want{},
+		frozen:   map[dns.Name]map[string]string{},
 	}
 }
 
@@ -38,36 +33,35 @@ func newIndex() *index {
 func (x *index) set(in plan.Intent) []dns.Name {
 	id := in.By.Resource()
 	touched := x.remove(id)
-	e := entry{by: in.By, problems: in.Problems, unknown: in.Unknown}
 	if in.Unknown != "" {
-		e.names = touched
+		x.unknowns[id] = in.Unknown
+		x.held[id] = touched
 		for _, n := range touched {
 			put(x.frozen, n, id, in.Unknown)
 		}
-	} else {
-		for _, w := range in.Wants {
-			put(x.wants, w.Set.Name, id, append(x.wants[w.Set.Name][id], w))
-			e.names = append(e.names, w.Set.Name)
-		}
-		slices.SortFunc(e.names, dns.Name.Compare)
-		e.names = slices.Compact(e.names)
+		return touched
 	}
-	x.objects[id] = e
-	return unite(touched, e.names)
+	var names []dns.Name
+	for _, w := range in.Wants {
+		put(x.wants, w.Set.Name, id, append(x.wants[w.Set.Name][id], w))
+		names = append(names, w.Set.Name)
+	}
+	if names = unite(nil, names); len(names) > 0 {
+		x.held[id] = names
+	}
+	return unite(touched, names)
 }
 
 // remove forgets an object and returns the names that this touches.
 func (x *index) remove(id string) []dns.Name {
-	e, ok := x.objects[id]
-	if !ok {
-		return nil
-	}
-	delete(x.objects, id)
-	for _, n := range e.names {
+	names := x.held[id]
+	delete(x.held, id)
+	delete(x.unknowns, id)
+	for _, n := range names {
 		drop(x.wants, n, id)
 		drop(x.frozen, n, id)
 	}
-	return e.names
+	return names
 }
 
 func put[V any](m map[dns.Name]map[string]V, n dns.Name, id string, v V) {
@@ -111,8 +105,24 @@ func (x *index) frozenAt(n dns.Name) string {
 	return ""
 }
 
-// unknown returns why an object's intent could not be told, "" if it could.
-func (x *index) unknown(id string) string { return x.objects[id].unknown }
+// unknown returns why it is unknown what an object wants, "" if it is known. A
+// label that was shortened to fit its claim may name any object that begins
+// alike, and no label any object at all.
+func (x *index) unknown(label string) string {
+	if why := x.unknowns[label]; why != "" {
+		return label + ": " + why
+	}
+	begin, _, short := strings.Cut(label, "~") // names of objects have no tilde
+	if label != "" && !short {
+		return ""
+	}
+	for _, id := range slices.Sorted(maps.Keys(x.unknowns)) {
+		if strings.HasPrefix(id, begin) {
+			return id + ": " + x.unknowns[id]
+		}
+	}
+	return ""
+}
 
 // names returns every name that is wanted.
 func (x *index) names() iter.Seq[dns.Name] { return maps.Keys(x.wants) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -19,41 +20,60 @@ type ledger struct {
 	open     map[plan.Reason]int
 }
 
-// place is an owner name in a zone; the zone is empty for names without one.
-type place struct {
-	zone string
-	name dns.Name
-}
-
 func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
 	return &ledger{log: log, metrics: metrics, byObject: map[string]map[string]bool{},
 		byName: map[place]map[string]plan.Refusal{}, open: map[plan.Reason]int{}}
 }
 
-// problems replaces what is known of an object. Its unknown intent is one too.
+// problems replaces what is known of an object. Its unknown intent is one too,
+// unless a problem says the same.
 func (l *ledger) problems(object string, problems []plan.Problem, unknown string) {
 	old := l.byObject[object]
 	now := map[string]bool{}
-	for _, p := range problems {
-		text := string(p.Reason) + ": " + p.Message
+	tell := func(level slog.Level, reason plan.Reason, message string) {
+		text := string(reason) + ": " + message
+		if !old[text] && !now[text] {
+			l.log.Log(context.Background(), level, message, "object", object, "reason", string(reason))
+		}
 		now[text] = true
-		if !old[text] {
-			level := slog.LevelWarn
-			if p.Reason == plan.NoTarget {
-				level = slog.LevelInfo
-			}
-			l.log.Log(context.Background(), level, p.Message, "object", object, "reason", string(p.Reason))
-		}
 	}
-	if unknown != "" {
-		now[unknown] = true
-		if !old[unknown] {
-			l.log.Warn("what the object holds stays as it is: "+unknown, "object", object, "reason", string(plan.Frozen))
+	for _, p := range problems {
+		level := slog.LevelWarn
+		if p.Reason == plan.NoTarget {
+			level = slog.LevelInfo
 		}
+		tell(level, p.Reason, p.Message)
+	}
+	same := func(p plan.Problem) bool { return p.Message == unknown }
+	if unknown != "" && !slices.ContainsFunc(problems, same) {
+		tell(slog.LevelWarn, plan.Frozen, "what the object holds stays as it is: "+unknown)
 	}
 	l.byObject[object] = now
 	if len(now) == 0 {
 		delete(l.byObject, object)
+	}
+}
+
+// names returns the names of a zone of which something is known.
+func (l *ledger) names(zone string) []dns.Name {
+	var names []dns.Name
+	for at := range l.byName {
+		if at.zone == zone {
+			names = append(names, at.name)
+		}
+	}
+	return names
+}
+
+// keep forgets all of zones that are not kept.
+func (l *ledger) keep(zone func(id string) bool) {
+	for at, old := range l.byName {
+		if !zone(at.zone) {
+			for _, r := range old {
+				l.count(r.Reason, -1)
+			}
+			delete(l.byName, at)
+		}
 	}
 }
 
@@ -98,11 +118,11 @@ func (l *ledger) count(reason plan.Reason, by int) {
 	l.metrics.refused.WithLabelValues(string(reason)).Set(float64(l.open[reason]))
 }
 
-// tell logs a refusal. That the policy keeps what nobody wants any more is what
-// was asked for, and no warning.
+// tell logs a refusal. That something which no object wants any more stays, by
+// the policy or since its source is frozen, is as it shall be, and no warning.
 func (l *ledger) tell(r plan.Refusal) {
 	level := slog.LevelWarn
-	if r.Reason == plan.PolicyForbids && len(r.Objects) == 0 {
+	if (r.Reason == plan.PolicyForbids || r.Reason == plan.Frozen) && len(r.Objects) == 0 {
 		level = slog.LevelDebug
 	}
 	attrs := []any{"record", r.Key.String(), "reason", string(r.Reason)}

@@ -1,13 +1,13 @@
 package controller
 
 import (
-	"errors"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/signpost-dns/signpost/internal/dns"
-	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/zone"
 )
 
@@ -61,37 +61,42 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// measure counts what is wanted and what the zones hold.
-func (m *Metrics) measure(x *index, workers map[string]*zone.Worker) {
+// measure counts what is wanted and what the zones hold. A want counts as what
+// it becomes, and as verified where each zone that holds its name has it.
+func (m *Metrics) measure(rules plan.Rules, x *index, places places, workers map[string]*zone.Worker) {
 	listed, wanted, verified := map[dns.Type]int{}, map[dns.Type]int{}, map[dns.Type]int{}
-	stands := map[dns.Key]bool{}
-	total := 0
+	total, asked := 0, 0
 	for _, w := range workers {
-		if w.Image() == nil {
-			continue
-		}
+		total += w.Image().Len()
 		for set := range w.Image().All() {
 			listed[set.Type]++
-			total++
-			if len(x.wants[set.Name]) > 0 {
-				stands[set.Key] = true
+		}
+	}
+	for n := range x.names() {
+		zones := places.of(n)
+		stands := func(key dns.Key) bool {
+			missing := func(z dns.Zone) bool {
+				same := func(set dns.RecordSet) bool { return set.Key == key }
+				return !slices.ContainsFunc(workers[z.ID].Image().At(n), same)
+			}
+			return len(zones) > 0 && !slices.ContainsFunc(zones, missing)
+		}
+		keys := map[dns.Key]bool{} // objects may want the same
+		for _, want := range x.at(n) {
+			for _, key := range rules.Becomes(want) {
+				keys[key] = true
+			}
+		}
+		for key := range keys {
+			asked++
+			wanted[key.Type]++
+			if stands(key) {
+				verified[key.Type]++
 			}
 		}
 	}
-	asked := map[dns.Key]bool{}
-	for n := range x.names() {
-		for _, want := range x.at(n) {
-			asked[want.Set.Key] = true
-		}
-	}
-	for key := range asked {
-		wanted[key.Type]++
-		if stands[key] {
-			verified[key.Type]++
-		}
-	}
 	m.registryEndpoints.Set(float64(total))
-	m.sourceEndpoints.Set(float64(len(asked)))
+	m.sourceEndpoints.Set(float64(asked))
 	fill(m.registryRecords, listed)
 	fill(m.sourceRecord, wanted)
 	fill(m.verified, verified)
@@ -103,5 +108,3 @@ func fill(v *prometheus.GaugeVec, counts map[dns.Type]int) {
 		v.WithLabelValues(strings.ToLower(string(t))).Set(float64(n))
 	}
 }
-
-func isDenied(err error) bool { return errors.Is(err, provider.ErrDenied) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,265 +32,171 @@ func (r Report) Changes() int {
 	return total
 }
 
-// errNoZone says that there is nothing to write to.
-var errNoZone = errors.New("no hosted zone can be seen")
-
-// NoZoneHint is what to do about a provider that shows no zone.
-const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type against the zones of this account, " +
-	"and that the credentials are those of the account that has them"
-
 // pass reads the zones and brings every name up to date.
 func (c *Controller) pass(ctx context.Context) (Report, error) {
 	c.Metrics.lastReconcile.Set(seconds(time.Now()))
 	var report Report
-	if err := c.readZones(ctx); err != nil {
-		c.Metrics.registryErrors.Inc()
-		c.state.setZones(nil, err)
-		return report, err
-	}
-	var errs []error
-	applied := 0
-	for _, z := range c.zones {
-		w := c.workers[z.ID]
-		if err := w.Read(ctx); err != nil {
-			c.Metrics.registryErrors.Inc()
+	unread := c.readZones(ctx)
+	errs := []error{unread}
+	if unread == nil {
+		wanted := c.placed()
+		for _, z := range c.places.zones {
+			w := c.workers[z.ID]
+			if err := w.Read(ctx); err != nil {
+				c.note(z.ID, err)
+				unread = err
+				errs = append(errs, err)
+				continue
+			}
+			// What is told of or owed too, so that nothing of it stays for ever.
+			more := append(c.ledger.names(z.ID), c.owed.names(z.ID)...)
+			out, err := c.sync(ctx, w, unite(w.Names(wanted[z.ID]), more))
+			report.Zones = append(report.Zones, out)
 			errs = append(errs, err)
-			continue
 		}
-		wanted := c.wanted(z)
-		out := c.sync(ctx, w, w.Names(wanted), wanted)
-		report.Zones = append(report.Zones, out)
-		applied += len(out.Applied)
-		errs = append(errs, outcomeErrors(out)...)
+		report.Unplaced = c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
 	}
-	report.Unplaced = c.unplaced(slices.Collect(c.index.names()))
+	if unread != nil {
+		c.blind++
+	} else {
+		c.blind = 0
+		c.Metrics.measure(c.Rules, c.index, c.places, c.workers)
+	}
 	err := errors.Join(errs...)
-	c.state.setZones(c.zones, err)
-	c.Metrics.measure(c.index, c.workers)
+	c.state.setZones(c.places.zones, err, c.troubles())
 	if err == nil {
-		c.succeeded(report, applied)
+		c.passed(report)
 	}
 	return report, err
 }
 
-func (c *Controller) succeeded(report Report, applied int) {
-	if c.soft > 0 {
-		c.Log.Info(fmt.Sprintf("Reconciliation succeeded after %d consecutive soft errors", c.soft))
-	}
-	c.soft = 0
-	c.Metrics.softErrors.Set(0)
+// passed says that a pass went well.
+func (c *Controller) passed(report Report) {
 	c.Metrics.lastSync.Set(seconds(time.Now()))
-	if report.Changes() == 0 && applied == 0 {
-		c.Metrics.noOps.Inc()
+	switch {
+	case report.Changes() > 0:
+		return
+	case len(report.Unplaced) > 0:
+		c.Log.Info("All records are already up to date, there are no changes for the matching hosted zones")
+	default:
 		c.Log.Info("All records are already up to date")
 	}
+	c.Metrics.noOps.Inc()
 }
 
-// outcomeErrors turns what was not done in a zone into errors.
-func outcomeErrors(out zone.Outcome) []error {
-	var errs []error
-	for _, f := range out.Failed {
-		errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
-	}
-	if out.Err != nil {
-		errs = append(errs, out.Err)
-	}
-	return errs
-}
+// errNoZone says that there is nothing to write to.
+var errNoZone = errors.New("no hosted zone can be seen")
+
+// noZoneHint is what to do about a provider that shows no zone.
+const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type against the zones of this account, " +
+	"and that the credentials are those of the account that has them"
 
 // readZones lists the zones and has a worker for each.
 func (c *Controller) readZones(ctx context.Context) error {
-	zones, err := c.Provider.Zones(ctx)
-	if err != nil {
-		return fmt.Errorf("list hosted zones: %w", err)
+	zones, err := zone.List(ctx, c.Provider, c.Log)
+	if err == nil && len(zones) == 0 {
+		err = &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
 	}
-	if len(zones) == 0 {
-		return &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
+	c.note("", err)
+	if err != nil || slices.Equal(zones, c.places.zones) {
+		return err
 	}
-	if !slices.Equal(zones, c.zones) {
-		domains := make([]string, 0, 2*len(zones))
-		for _, z := range zones {
-			domains = append(domains, z.Name.Host()+".", "."+z.Name.Host()+".")
-		}
-		c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")
-	}
-	c.zones = zones
-	keep := map[string]*zone.Worker{}
+	domains := make([]string, 0, 2*len(zones))
+	workers := map[string]*zone.Worker{}
 	for _, z := range zones {
-		w, ok := c.workers[z.ID]
-		if !ok {
-			w = zone.NewWorker(z, c.Provider, c.Rules, c.Log)
+		domains = append(domains, z.Name.Host()+".", "."+z.Name.Host()+".")
+		if workers[z.ID] = c.workers[z.ID]; workers[z.ID] == nil {
+			workers[z.ID] = zone.NewWorker(z, c.Provider, c.Rules, c.Log)
 		}
-		keep[z.ID] = w
 	}
-	c.workers = keep
+	c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")
+	c.places, c.workers = newPlaces(zones), workers
+	known := func(id string) bool { return id == "" || workers[id] != nil }
+	c.owed.keep(known)
+	c.ledger.keep(known)
+	maps.DeleteFunc(c.trouble, func(id string, _ error) bool { return !known(id) })
 	return nil
 }
 
-// live brings the names that events have touched up to date. It returns false
-// if something is left for the next pass.
-func (c *Controller) live(ctx context.Context, names []dns.Name) bool {
-	ok := true
-	for _, z := range c.zones {
-		w := c.workers[z.ID]
-		var here []dns.Name
-		for _, n := range names {
-			if c.holds(z, n) {
-				here = append(here, n)
-			}
-		}
-		if len(here) == 0 {
-			continue
-		}
-		if w.Image() == nil {
-			ok = false
-			continue
-		}
-		out := c.sync(ctx, w, here, c.wanted(z))
-		if errs := outcomeErrors(out); len(errs) > 0 && ctx.Err() == nil {
-			c.failed(errors.Join(errs...))
-			ok = false
+// live brings the names that events have touched up to date, and those owed
+// names whose time has come. A zone that has not been read waits for the pass
+// that reads it.
+func (c *Controller) live(ctx context.Context, touched []dns.Name) error {
+	work := c.owed.due(time.Now())
+	for _, n := range touched {
+		for _, z := range c.places.of(n) {
+			c.owed.forget(z.ID, []dns.Name{n})
+			work[z.ID] = append(work[z.ID], n)
 		}
 	}
-	c.unplaced(names)
-	return ok
+	var errs []error
+	for _, z := range c.places.zones {
+		if w := c.workers[z.ID]; len(work[z.ID]) > 0 && w.Image() != nil {
+			_, err := c.sync(ctx, w, unite(nil, work[z.ID]))
+			errs = append(errs, err)
+		}
+	}
+	if len(touched) > 0 && len(c.places.zones) > 0 {
+		c.unplaced(touched)
+	}
+	if len(work) > 0 {
+		c.state.setTrouble(c.troubles())
+	}
+	return errors.Join(errs...)
 }
 
-// sync brings names of one zone up to date and says what came of it.
-func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name, wanted zone.Wanted) zone.Outcome {
+// sync brings names of one zone up to date and says what came of it. The error
+// is all that was not done for another reason than the plan's.
+func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name) (zone.Outcome, error) {
+	z := w.Zone()
 	var out zone.Outcome
 	if c.DryRun {
 		var batches []dns.Batch
-		out.Plan, batches = w.Plan(names, wanted)
+		out.Plan, batches = w.Plan(names, c.wanted(z))
 		for _, b := range batches {
 			w.Announce(b)
 		}
 	} else {
-		out = w.Sync(ctx, names, wanted)
+		out = w.Sync(ctx, names, c.wanted(z))
 	}
 	for _, change := range out.Applied {
 		c.Metrics.changes.WithLabelValues(string(change.Action())).Inc()
 	}
-	if out.Err != nil {
-		c.Metrics.registryErrors.Inc()
-	}
-	c.ledger.refusals(w.Zone().ID, names, c.withFailures(out))
-	return out
-}
-
-// withFailures returns all that was refused, by the plan or by the service,
-// with the objects that asked.
-func (c *Controller) withFailures(out zone.Outcome) []plan.Refusal {
-	all := slices.Clone(out.Plan.Refusals)
+	out.Plan.Refusals = c.attributed(out.Plan.Refusals)
+	refusals := append(c.rejections(out.Failed), out.Plan.Refusals...)
+	errs := []error{out.Err}
+	var failed []dns.Name
 	for _, f := range out.Failed {
-		key := f.Group[0].Key()
-		for _, change := range f.Group {
-			if len(c.index.at(change.Key().Name)) > 0 {
-				key = change.Key()
-				break
-			}
-		}
-		all = append(all, plan.Refusal{Key: key, Reason: plan.Rejected, Message: f.Err.Error()})
+		failed = append(failed, f.Names...)
+		errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
 	}
-	for i, r := range all {
-		if len(r.Objects) > 0 {
-			continue
-		}
-		for _, w := range c.index.at(r.Key.Name) {
-			if !slices.Contains(all[i].Objects, w.By) {
-				all[i].Objects = append(all[i].Objects, w.By)
-			}
-		}
+	told := names
+	if out.Err != nil {
+		failed = append(failed, names...)
+		told = nil // what was not tried may still be refused
 	}
-	return all
+	c.ledger.refusals(z.ID, told, refusals)
+	c.owed.tried(time.Now(), z.ID, names, failed)
+	c.note(z.ID, out.Err)
+	return out, errors.Join(errs...)
 }
 
-// wanted is what objects want of one zone.
-func (c *Controller) wanted(z dns.Zone) zone.Wanted {
-	return zone.Wanted{
-		Names: func() []dns.Name {
-			var names []dns.Name
-			for n := range c.index.names() {
-				if c.holds(z, n) {
-					names = append(names, n)
-				}
-			}
-			return names
-		},
-		At: func(n dns.Name) []plan.Want {
-			if !c.holds(z, n) {
-				return nil
-			}
-			return c.index.at(n)
-		},
-		Hold:   c.hold,
-		Frozen: c.index.frozenAt,
+// note keeps why something failed, or forgets it.
+func (c *Controller) note(zone string, err error) {
+	if err == nil {
+		delete(c.trouble, zone)
+		return
 	}
+	c.trouble[zone] = err
+	c.Metrics.registryErrors.Inc()
 }
 
-// holds reports whether a name belongs into this zone of all.
-func (c *Controller) holds(z dns.Zone, n dns.Name) bool {
-	return n.Within(z.Name) && slices.Contains(dns.ZonesFor(n, c.zones), z)
-}
-
-// unplaced tells of the wanted names that no zone holds.
-func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
-	var out []plan.Refusal
-	for _, n := range names {
-		wants := c.index.at(n)
-		if len(wants) == 0 || !c.Rules.Filter.Match(n) || len(dns.ZonesFor(n, c.zones)) > 0 {
-			continue
-		}
-		out = append(out, plan.Refusal{
-			Key: wants[0].Set.Key, Objects: []plan.Object{wants[0].By}, Reason: plan.NoZone,
-			Message: fmt.Sprintf("no hosted zone that Signpost may use holds %s; it uses %s", n.Host(), list(c.zones)),
-		})
+func (c *Controller) troubles() error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(c.trouble)) {
+		errs = append(errs, c.trouble[id])
 	}
-	slices.SortFunc(out, func(a, b plan.Refusal) int { return a.Key.Compare(b.Key) })
-	c.ledger.refusals("", names, out)
-	return out
-}
-
-func list(zones []dns.Zone) string {
-	if len(zones) > 5 {
-		return fmt.Sprintf("%d zones", len(zones))
-	}
-	names := make([]string, len(zones))
-	for i, z := range zones {
-		names[i] = z.Name.Host()
-	}
-	return strings.Join(names, ", ")
-}
-
-// hold returns why nothing may be concluded from the absence of an object.
-func (c *Controller) hold(resource string) string {
-	if why := c.index.unknown(resource); why != "" {
-		return resource + ": " + why
-	}
-	label, _, _ := strings.Cut(resource, "/")
-	for _, k := range c.Kinds {
-		s := c.kinds[k.GVK]
-		if s.Synced || resource != "" && k.Label != label {
-			continue
-		}
-		if s.Reason == "" {
-			return "source " + k.Source + " has not been read yet"
-		}
-		return "source " + k.Source + " is frozen: " + s.Reason
-	}
-	return ""
-}
-
-// held returns every name that a plan of any zone looks at: a source that is
-// read again may release them.
-func (c *Controller) held() []dns.Name {
-	var names []dns.Name
-	for _, z := range c.zones {
-		if w := c.workers[z.ID]; w.Image() != nil {
-			names = append(names, w.Names(c.wanted(z))...)
-		}
-	}
-	return names
+	return errors.Join(errs...)
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

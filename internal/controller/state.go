@@ -1,7 +1,9 @@
 package controller
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,7 +27,8 @@ type state struct {
 	sources []Check
 	zones   []dns.Zone
 	tried   bool
-	err     error
+	err     error // of the last pass
+	trouble error // what is wrong with the service now
 }
 
 func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind]objects.Status) {
@@ -45,13 +48,17 @@ func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind
 	s.sources = checks
 }
 
-func (s *state) setZones(zones []dns.Zone, err error) {
+// setZones notes the zones after a pass, and what was wrong with it.
+func (s *state) setZones(zones []dns.Zone, err, trouble error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tried, s.err = true, err
-	if zones != nil {
-		s.zones = zones
-	}
+	s.zones, s.tried, s.err, s.trouble = zones, true, err, trouble
+}
+
+func (s *state) setTrouble(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trouble = err
 }
 
 // Checks says what is ready and what is not, each by name.
@@ -59,27 +66,49 @@ func (c *Controller) Checks() []Check {
 	s := &c.state
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	checks := append([]Check(nil), s.sources...)
+	checks := slices.Clone(s.sources)
 	if len(checks) == 0 {
 		checks = append(checks, Check{Name: "sources", State: "not read yet"})
 	}
-	credentials := Check{Name: "credentials", OK: true, State: "accepted"}
-	zones := Check{Name: "zones", OK: len(s.zones) > 0, State: list(s.zones)}
-	switch {
-	case !s.tried:
-		credentials = Check{Name: "credentials", State: "not tried yet"}
-		zones.State = "not read yet"
-	case s.err != nil:
-		if isDenied(s.err) {
-			credentials.OK, credentials.State = false, s.err.Error()
-			if hint := provider.Hint(s.err); hint != "" {
-				credentials.State = fmt.Sprintf("%s (%s)", credentials.State, hint)
-			}
-		}
-		if len(s.zones) == 0 {
-			zones.State = "none read yet"
-		}
+	if s.err != nil {
 		checks = append(checks, Check{Name: "last pass", OK: true, State: s.err.Error()})
 	}
-	return append(checks, credentials, zones)
+	return append(checks, s.credentials(), s.visible())
+}
+
+// credentials says whether the service takes them, as far as is known.
+func (s *state) credentials() Check {
+	check := Check{Name: "credentials"}
+	switch {
+	case !s.tried:
+		check.State = "not tried yet"
+	case errors.Is(s.trouble, provider.ErrDenied) && !errors.Is(s.trouble, errNoZone):
+		check.State = hinted(s.trouble)
+	case s.trouble != nil && len(s.zones) == 0 && !errors.Is(s.trouble, errNoZone):
+		check.State = "not accepted yet"
+	default:
+		check.OK, check.State = true, "accepted"
+	}
+	return check
+}
+
+// visible says which zones there are.
+func (s *state) visible() Check {
+	switch {
+	case !s.tried:
+		return Check{Name: "zones", State: "not read yet"}
+	case errors.Is(s.trouble, errNoZone):
+		return Check{Name: "zones", State: hinted(s.trouble)}
+	case len(s.zones) == 0:
+		return Check{Name: "zones", State: "none read yet"}
+	}
+	return Check{Name: "zones", OK: true, State: list(s.zones)}
+}
+
+// hinted returns an error with what a person can do about it.
+func hinted(err error) string {
+	if hint := provider.Hint(err); hint != "" {
+		return fmt.Sprintf("%v (%s)", err, hint)
+	}
+	return err.Error()
 }

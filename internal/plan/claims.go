@@ -1,119 +1,251 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
 )
 
-// claimNeed is a claim that must stand when the plan is done. Two sets may
-// share one (see [Rules.family]).
-type claimNeed struct {
-	key     dns.Key       // the set that it claims, the first by key
-	like    dns.RecordSet // whose identifier and routing it carries
+// neededClaim is a claim that must stand when the plan is done. Two sets may
+// share one (see [planner.family]).
+type neededClaim struct {
+	like    dns.RecordSet // the first set by key that it claims: it carries its identifier and routing
 	askers  []Object
-	changed bool // a set that it claims changes
 	reroute bool // the routing of that set changes
 }
 
-// need notes that the set wanted at key must be claimed.
-func (d *decision) need(key dns.Key, want *desired, changed bool) {
-	if d.rules.Claims == nil {
+// claimKey returns where the claim of a wanted set lies, or shall lie if none
+// stands there that will go on claiming it.
+func (d *decision) claimKey(want *desired) (at dns.Key, stands bool, err error) {
+	key := want.set.Key
+	if s := d.standing[key]; s != nil {
+		claims := s.claims
+		if (s.set.Alias == nil) != (want.set.Alias == nil) { // aliases have claims that others lack
+			claims = d.Claims.For(d.around, want.set, d.Zone.Name)
+		}
+		if len(claims) > 0 && claims[0].Claim.Owner == d.Owner {
+			return claims[0].Set.Key, true, nil
+		}
+	}
+	name, err := d.Claims.Name(key, d.Zone.Name)
+	return dns.Key{Name: name, Type: dns.TXT, SetID: key.SetID}, false, err
+}
+
+// need notes that a wanted set must be claimed.
+func (d *decision) need(want *desired) {
+	if d.Claims == nil {
 		return
 	}
-	old, stands := d.standing[key]
-	at := dns.Key{Type: dns.TXT, SetID: key.SetID}
-	if stands {
-		d.keepClaims(old)
-		at = old.claims[0].Set.Key
-	} else {
-		// admit has refused what has no claim name
-		at.Name, _ = d.rules.Claims.Name(key, d.in.Zone.Name)
+	at, _, err := d.claimKey(want)
+	if err != nil {
+		return // admit has refused what has no name for its claim
 	}
 	n := d.needs[at]
 	if n == nil {
-		n = &claimNeed{key: key, like: want.set}
+		n = &neededClaim{like: want.set}
 		d.needs[at] = n
 	}
 	n.askers = append(n.askers, want.askers...)
-	n.changed = n.changed || changed
-	n.reroute = n.reroute || stands && (old.set.Routing != want.set.Routing || old.set.HealthCheckID != want.set.HealthCheckID)
+	n.reroute = n.reroute || d.reroutes(want)
 }
 
-// writeClaims creates the claims that are missing, corrects those that name an
-// object which asks no more, and asserts the others beside what changes, so
-// that a zone whose owner changed meanwhile refuses the batch.
+// writeClaims creates the claims that are missing, and corrects those that name
+// an object which asks no more. A claim without a label stays without one, and
+// the label of one that is also in force for a set that stays unwanted stays.
 func (d *decision) writeClaims() {
 	for _, at := range sortedKeys(d.needs) {
 		n := d.needs[at]
-		d.needed[at] = true
-		standing, stands := d.claims[at]
-		if !stands {
-			c := claim.Claim{Owner: d.rules.Owner, Resource: n.askers[0].Resource()}
-			set := claim.Set(c, at.Name, n.like)
-			d.changes = append(d.changes, dns.Change{New: &set})
-			continue
+		have, stands := d.claims[at]
+		c := claim.Claim{Owner: d.Owner}
+		if stands {
+			c = have.Claim
 		}
-		c, _ := readClaim(standing)
-		next := standing
-		if n.reroute || !n.names(c.Resource) {
-			if !n.names(c.Resource) {
-				c.Resource = n.askers[0].Resource()
-			}
-			next = claim.Set(c, at.Name, n.like)
+		named := stands && c.Resource == "" || slices.ContainsFunc(n.askers, func(o Object) bool { return c.Names(o.Resource()) })
+		named = named || stands && d.holdsAnother(at)
+		if !named {
+			c.Resource = n.askers[0].Resource()
 		}
-		if n.changed || !next.Equal(standing) {
-			d.changes = append(d.changes, dns.Change{Old: &standing, New: &next})
+		next := claim.Set(c, at.Name, n.like)
+		switch {
+		case !stands:
+			d.changes = append(d.changes, dns.Change{New: &next})
+		case named && !n.reroute || d.Policy == CreateOnly || !mayChange(have):
+		case !next.Equal(have.Set):
+			d.changes = append(d.changes, dns.Change{Old: &have.Set, New: &next})
 		}
 	}
 }
 
-// names reports whether a claim's label names one of the askers. A claim
-// without a label stays without one.
-func (n *claimNeed) names(resource string) bool {
-	return resource == "" || slices.ContainsFunc(n.askers, func(o Object) bool { return o.Resource() == resource })
+// holdsAnother reports whether a claim is in force for a set that nobody wants,
+// or wants in vain, and that stays.
+func (d *decision) holdsAnother(at dns.Key) bool {
+	for key, s := range d.standing {
+		want := d.wanted[key]
+		if len(s.claims) > 0 && s.claims[0].Set.Key == at && (want == nil || want.refused) && d.relies(s, at) {
+			return true
+		}
+	}
+	return false
 }
+
+// mayChange reports whether a claim's set is ours alone.
+func mayChange(c claim.Found) bool { return c.Sole() && len(c.Set.Opaque()) == 0 }
 
 // sweepClaims deletes the claims of ours that no set stands for any more: those
-// of the sets that this plan deletes, and under [Sync] those that have lost
-// their set otherwise.
+// of the sets that this plan deletes, and as far as policy and knowledge allow
+// those that have lost their set otherwise.
 func (d *decision) sweepClaims() {
-	for _, key := range sortedKeys(d.claims) {
-		set := d.claims[key]
-		c, _ := readClaim(set)
-		if c.Owner != d.rules.Owner || d.needed[key] {
+	for _, at := range sortedKeys(d.claims) {
+		c := d.claims[at]
+		if c.Claim.Owner != d.Owner {
 			continue
 		}
-		living, removed := d.claimed(key)
-		orphan := d.rules.Policy == Sync && (d.in.Hold == nil || d.in.Hold(c.Resource) == "")
-		if !living && (removed || orphan) {
-			d.changes = append(d.changes, dns.Change{Old: &set})
+		if reason, _ := d.claimStays(c, d.claimDisplaced(c)); reason == "" {
+			d.changes = append(d.changes, dns.Change{Old: &c.Set})
 		}
 	}
 }
 
-// claimed looks for the sets that a claim may speak of, in each of its
-// readings: whether one lives on, or may, and whether this plan removes one.
-func (d *decision) claimed(at dns.Key) (living, removed bool) {
-	for _, reading := range d.rules.Claims.Reads(at.Name, d.in.Zone.Name) {
-		if d.closed[reading.Name] {
-			return true, false
+// claimDisplaced reports whether a wanted set or a needed claim takes the place
+// of a claim.
+func (d *decision) claimDisplaced(c claim.Found) bool {
+	for at, n := range d.needs {
+		if at.Name == c.Set.Name && excludes(claim.Set(claim.Claim{}, at.Name, n.like), c.Set) {
+			return true
 		}
-		for _, set := range d.in.Sets(reading.Name) {
-			if reading.Type != "" && set.Type != reading.Type && !(reading.Type == dns.CNAME && set.Alias != nil) ||
-				set.SetID != at.SetID {
-				continue
-			}
-			if _, isClaim := readClaim(set); isClaim {
-				continue
-			}
-			if d.removed[set.Key] {
-				removed = true
-			} else {
-				living = true
+	}
+	return d.displaced(c.Set)
+}
+
+// claimStays returns why a claim of ours stays.
+func (d *decision) claimStays(c claim.Found, makesWay bool) (Reason, string) {
+	at := c.Set.Key
+	if n := d.needs[at]; n != nil {
+		return Conflict, fmt.Sprintf("it claims %s", n.like.Key)
+	}
+	if !mayChange(c) {
+		return ClaimTaken, "it holds more than our claim; take out by hand what is not needed"
+	}
+	used := false
+	for _, key := range sortedKeys(d.standing) {
+		s := d.standing[key]
+		if !slices.ContainsFunc(s.claims, func(f claim.Found) bool { return f.Set.Key == at }) {
+			continue
+		}
+		used = true
+		if d.relies(s, at) {
+			return Conflict, fmt.Sprintf("it claims %s", key)
+		}
+	}
+	if used {
+		return "", ""
+	}
+	return d.orphanStays(c, makesWay)
+}
+
+// relies reports whether a set that a claim speaks of will stand, and still be
+// what that claim speaks of.
+func (d *decision) relies(s *standing, at dns.Key) bool {
+	want := d.wanted[s.set.Key]
+	if want != nil && !want.refused {
+		now := d.Claims.For(d.around, want.set, d.Zone.Name)
+		return slices.ContainsFunc(now, func(f claim.Found) bool { return f.Set.Key == at })
+	}
+	if want != nil || !s.ours {
+		return true
+	}
+	reason, _ := d.stays(s, d.displaced(s.set))
+	return reason != ""
+}
+
+// orphanStays returns why a claim stays for which no set of a managed type
+// stands.
+func (d *decision) orphanStays(c claim.Found, makesWay bool) (Reason, string) {
+	for _, reading := range d.Claims.Reads(c.Set.Name, d.Zone.Name) {
+		if d.closed[reading.Name] || !d.Filter.Match(reading.Name) || d.Frozen != nil && d.Frozen(reading.Name) != "" {
+			return Frozen, "nothing changes at the name that it speaks of at present"
+		}
+	}
+	for _, set := range d.around {
+		if !d.managed(set.Type) && !isClaim(set) && slices.ContainsFunc(d.Claims.For(d.around, set, d.Zone.Name),
+			func(f claim.Found) bool { return f.Set.Key == c.Set.Key }) {
+			return NotSupported, fmt.Sprintf("it claims %s, whose type is not managed", set.Key)
+		}
+	}
+	if why := d.hold(c.Claim); why != "" {
+		return Frozen, why
+	}
+	return d.policyKeeps(makesWay)
+}
+
+// assertClaims adds the unchanged claim of every set that changes or goes, so
+// that a zone whose owner changed meanwhile refuses the batch.
+func (d *decision) assertClaims() {
+	if d.Claims == nil {
+		return
+	}
+	in := map[dns.Key]bool{}
+	for _, c := range d.changes {
+		in[c.Key()] = true
+	}
+	for _, key := range sortedKeys(d.standing) {
+		s := d.standing[key]
+		if in[key] && !in[s.claims[0].Set.Key] {
+			d.assert(s.claims[0], in)
+		}
+	}
+	for _, key := range sortedKeys(d.wanted) {
+		if want := d.wanted[key]; in[key] && !want.refused {
+			if at, _, _ := d.claimKey(want); !in[at] {
+				d.assert(d.claims[at], in)
 			}
 		}
 	}
-	return living, removed
+}
+
+func (d *decision) assert(c claim.Found, in map[dns.Key]bool) {
+	in[c.Set.Key] = true
+	d.changes = append(d.changes, dns.Change{Old: &c.Set, New: &c.Set})
+}
+
+// takeNothing gives the group up if its claims would speak of a set that stands
+// and is not ours: a new one that two names share, or one that cannot go with
+// its set and has another reading.
+func (d *decision) takeNothing() {
+	if d.Claims == nil || len(d.changes) == 0 {
+		return
+	}
+	then := slices.DeleteFunc(slices.Clone(d.around), func(s dns.RecordSet) bool {
+		return slices.ContainsFunc(d.changes, func(c dns.Change) bool { return c.Key() == s.Key })
+	})
+	for _, c := range d.changes {
+		if c.New != nil {
+			then = append(then, *c.New)
+		}
+	}
+	for _, set := range d.around {
+		if isClaim(set) || d.owns(d.around, set) || !d.owns(then, set) {
+			continue
+		}
+		if !slices.ContainsFunc(d.Sets(set.Name), func(s dns.RecordSet) bool { return s.Key == set.Key }) {
+			continue // it is wanted, and does not stand
+		}
+		for _, c := range d.changes {
+			if want := d.wanted[c.Key()]; want != nil {
+				d.refuse(c.Key(), want.askers, NotOwned, fmt.Sprintf(
+					"a claim of this name would speak of %s too, which is not ours; delete that by hand, or ask for another name", set.Key))
+			}
+		}
+		d.changes = nil
+		return
+	}
+}
+
+// owns reports whether the claim in force for a set would be ours, were these
+// the sets of the zone.
+func (d *decision) owns(sets []dns.RecordSet, set dns.RecordSet) bool {
+	found := d.Claims.For(sets, set, d.Zone.Name)
+	return len(found) > 0 && found[0].Claim.Owner == d.Owner
 }

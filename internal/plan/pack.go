@@ -14,7 +14,7 @@ func Pack(t dns.Traits, zone dns.Zone, groups []dns.Group) ([]dns.Batch, []Refus
 	var batches []dns.Batch
 	var refusals []Refusal
 	values, chars := 0, 0
-	for _, g := range order(zone, groups) {
+	for _, g := range orderGroups(zone, groups) {
 		v, c := g.Size()
 		if exceeds(v, t.MaxValues) || exceeds(c, t.MaxChars) {
 			refusals = append(refusals, oversize(g, t)...)
@@ -49,60 +49,4 @@ func oversize(g dns.Group, t dns.Traits) []Refusal {
 			v, c, t.MaxValues, t.MaxChars)})
 	}
 	return out
-}
-
-// order sorts groups so that each stands behind those it depends on, and
-// otherwise keeps their order. Dependencies in a circle keep their order too.
-func order(zone dns.Zone, groups []dns.Group) []dns.Group {
-	makes, drops := map[dns.Key]int{}, map[dns.Key]int{}
-	for i, g := range groups {
-		for _, c := range g {
-			switch c.Action() {
-			case dns.Create:
-				makes[c.Key()] = i
-			case dns.Delete:
-				drops[c.Key()] = i
-			}
-		}
-	}
-	before := make([][]int, len(groups)) // what must precede each group
-	for i, g := range groups {
-		for _, c := range g {
-			if target, ok := sameZoneTarget(zone, c.New); ok {
-				if j, made := makes[target]; made && j != i {
-					before[i] = append(before[i], j)
-				}
-			}
-			if target, ok := sameZoneTarget(zone, c.Old); ok {
-				if j, dropped := drops[target]; dropped && j != i {
-					before[j] = append(before[j], i)
-				}
-			}
-		}
-	}
-	out := make([]dns.Group, 0, len(groups))
-	seen := make([]bool, len(groups))
-	var visit func(int)
-	visit = func(i int) {
-		if seen[i] {
-			return
-		}
-		seen[i] = true
-		for _, j := range before[i] {
-			visit(j)
-		}
-		out = append(out, groups[i])
-	}
-	for i := range groups {
-		visit(i)
-	}
-	return out
-}
-
-// sameZoneTarget returns the key at which an alias inside the zone points.
-func sameZoneTarget(zone dns.Zone, set *dns.RecordSet) (dns.Key, bool) {
-	if set == nil || set.Alias == nil || set.Alias.Zone != zone.ID {
-		return dns.Key{}, false
-	}
-	return dns.Key{Name: set.Alias.Target, Type: set.Type}, true
 }

@@ -11,6 +11,7 @@
 //   - a record set is changed or deleted only if its claim is ours, and never
 //     without that claim in the same group;
 //   - no record set is created without a claim in the same group;
+//   - a claim belongs to one group only, whatever its name can be read as;
 //   - what is unknown is left as it is;
 //   - what is not done, and would have been wanted, is a [Refusal].
 //
@@ -88,30 +89,40 @@ type Refusal struct {
 
 // Compute plans the input's names, and those that share a claim with them.
 func Compute(r Rules, in Input) Plan {
-	p := Plan{Zone: in.Zone}
+	p := planner{Rules: r, Input: in, claimTypes: r.claimTypes()}
+	type part struct {
+		first dns.Name
+		group dns.Group
+	}
+	var parts []part
+	var refusals []Refusal
 	done := map[dns.Name]bool{}
-	names := slices.Clone(in.Names)
-	slices.SortFunc(names, dns.Name.Compare)
-	for _, name := range names {
+	for _, name := range in.Names {
 		if done[name] || !name.Within(in.Zone.Name) {
 			continue
 		}
-		family := r.family(in, name)
+		family := p.family(name)
 		for _, n := range family {
 			done[n] = true
 		}
-		group, refusals := r.decide(in, family)
+		group, refused := p.decide(family)
 		if len(group) > 0 {
-			p.Groups = append(p.Groups, group)
+			parts = append(parts, part{family[0], group})
 		}
-		p.Refusals = append(p.Refusals, refusals...)
+		refusals = append(refusals, refused...)
 	}
-	slices.SortStableFunc(p.Refusals, compareRefusals)
-	return p
+	slices.SortFunc(parts, func(a, b part) int { return a.first.Compare(b.first) })
+	slices.SortFunc(refusals, compareRefusals)
+	plan := Plan{Zone: in.Zone, Refusals: refusals}
+	for _, part := range parts {
+		plan.Groups = append(plan.Groups, part.group)
+	}
+	return plan
 }
 
 func compareRefusals(a, b Refusal) int {
-	return cmp.Or(a.Key.Compare(b.Key), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
+	return cmp.Or(a.Key.Compare(b.Key), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message),
+		slices.CompareFunc(a.Objects, b.Objects, Object.older))
 }
 
 // Names returns every owner name of a zone that a plan may have something to
@@ -120,7 +131,7 @@ func Names(r Rules, zone dns.Zone, wanted []dns.Name, sets []dns.RecordSet) []dn
 	names := slices.Clone(wanted)
 	if r.Claims != nil {
 		for _, set := range sets {
-			if r.ours(set) {
+			if c, ok := readClaim(set); ok && c.Owner == r.Owner {
 				for _, reading := range r.Claims.Reads(set.Name, zone.Name) {
 					names = append(names, reading.Name)
 				}
@@ -131,53 +142,8 @@ func Names(r Rules, zone dns.Zone, wanted []dns.Name, sets []dns.RecordSet) []dn
 	return slices.Compact(names)
 }
 
-// ours reports whether a set is a claim with our owner id.
-func (r Rules) ours(set dns.RecordSet) bool {
-	c, ok := readClaim(set)
-	return ok && c.Owner == r.Owner
-}
-
-// readClaim reads a set as a claim; ExternalDNS looks at the first value only.
-func readClaim(set dns.RecordSet) (claim.Claim, bool) {
-	if set.Type != dns.TXT || len(set.Data) == 0 {
-		return claim.Claim{}, false
-	}
-	return claim.Parse(set.Data[0])
-}
-
 // managed reports whether sets of type t are ours to plan.
 func (r Rules) managed(t dns.Type) bool { return slices.Contains(r.Types, t) }
-
-// family returns name and every name that shares a claim's name with it, such
-// as "*" and "any" under --txt-wildcard-replacement=any, sorted.
-func (r Rules) family(in Input, name dns.Name) []dns.Name {
-	family := []dns.Name{name}
-	if r.Claims == nil {
-		return family
-	}
-	for i := 0; i < len(family); i++ {
-		for _, txt := range r.Claims.Candidates(family[i], in.Zone.Name, r.claimTypes()) {
-			for _, reading := range r.Claims.Reads(txt, in.Zone.Name) {
-				if n := reading.Name; !slices.Contains(family, n) && r.speaksOf(in, n) {
-					family = append(family, n)
-				}
-			}
-		}
-	}
-	slices.SortFunc(family, dns.Name.Compare)
-	return family
-}
-
-// speaksOf reports whether anything but claims is wanted or held at a name.
-func (r Rules) speaksOf(in Input, n dns.Name) bool {
-	if len(in.Wants(n)) > 0 {
-		return true
-	}
-	return slices.ContainsFunc(in.Sets(n), func(s dns.RecordSet) bool {
-		_, isClaim := readClaim(s)
-		return r.managed(s.Type) && !isClaim
-	})
-}
 
 // claimTypes returns the types under which a claim may be named: the managed
 // ones, and those that sets change into and out of.

@@ -18,22 +18,40 @@ type desired struct {
 
 // offer is what one object wants at one name.
 type offer struct {
-	by     Object
-	holder bool // a claim in the zone names this object
-	sets   []dns.RecordSet
+	by    Object
+	sets  []dns.RecordSet
+	holds map[dns.Key]bool // what stands there and is his
 }
 
-// settle brings the wants for one name to one set a key. Objects that want the
+// settle brings the offers for one name to one set a key. Objects that want the
 // same agree, and address sets unite as ExternalDNS unites them: those of
-// Services always, those of one other kind if their TTL is the same. Of
-// objects that contradict each other at any type the present holder wins, then
-// the oldest, then the first by namespace and name; the loser gets nothing at
-// this name, so that no name points half here and half there.
-func (r Rules) settle(name dns.Name, wants []Want, holds func(Object) bool) (map[dns.Key]*desired, []Refusal) {
-	offers, refusals := r.offers(wants, holds)
+// Services always, those of one other kind if their TTL is the same.
+//
+// Of objects that contradict each other at any type the present holder wins,
+// then the oldest, then the first by namespace and name. The loser keeps what
+// he holds himself and gets nothing new at this name, so that no name comes to
+// point half here and half there.
+func settle(name dns.Name, offers []offer) (map[dns.Key]*desired, []Refusal) {
+	slices.SortFunc(offers, func(a, b offer) int {
+		return cmp.Or(cmp.Compare(min(len(b.holds), 1), min(len(a.holds), 1)), a.by.older(b.by))
+	})
 	accepted := map[dns.Key]*desired{}
+	for i := range offers {
+		o := &offers[i]
+		o.sets = slices.DeleteFunc(o.sets, func(set dns.RecordSet) bool {
+			if !o.holds[set.Key] {
+				return false
+			}
+			_, _, clash := contradiction(accepted, o.by, []dns.RecordSet{set})
+			if !clash {
+				accept(accepted, o.by, set)
+			}
+			return !clash
+		})
+	}
+	var refusals []Refusal
 	for _, o := range offers {
-		if key, winner, ok := contradiction(accepted, o); ok {
+		if key, winner, clash := contradiction(accepted, o.by, o.sets); clash {
 			refusals = append(refusals, Refusal{
 				Key: key, Objects: []Object{o.by, winner}, Reason: Conflict,
 				Message: fmt.Sprintf("%s holds %s with something else; ask for another name, or make both agree",
@@ -42,76 +60,145 @@ func (r Rules) settle(name dns.Name, wants []Want, holds func(Object) bool) (map
 			continue
 		}
 		for _, set := range o.sets {
-			d, ok := accepted[set.Key]
-			if !ok {
-				accepted[set.Key] = &desired{set: set, askers: []Object{o.by}}
-				continue
-			}
-			d.askers = append(d.askers, o.by)
-			d.set.Data = union(d.set.Data, set.Data)
+			accept(accepted, o.by, set)
 		}
 	}
 	return accepted, refusals
 }
 
-// offers resolves the wants of each object into record sets, in the order in
-// which objects have precedence.
-func (r Rules) offers(wants []Want, holds func(Object) bool) ([]offer, []Refusal) {
-	byObject := map[string]*offer{}
+func accept(accepted map[dns.Key]*desired, by Object, set dns.RecordSet) {
+	d := accepted[set.Key]
+	if d == nil {
+		accepted[set.Key] = &desired{set: set, askers: []Object{by}}
+		return
+	}
+	if !slices.Contains(d.askers, by) {
+		d.askers = append(d.askers, by)
+	}
+	d.set.Data = union(d.set.Data, set.Data)
+}
+
+// contradiction returns the first of an object's sets that does not fit what is
+// accepted, and who asked for that.
+func contradiction(accepted map[dns.Key]*desired, by Object, sets []dns.RecordSet) (dns.Key, Object, bool) {
+	keys := sortedKeys(accepted)
+	for _, set := range sets {
+		for _, key := range keys {
+			d := accepted[key]
+			if key == set.Key && !agree(d, by, set) || excludes(d.set, set) {
+				return set.Key, d.askers[0], true
+			}
+		}
+	}
+	return dns.Key{}, Object{}, false
+}
+
+// excludes reports whether two sets of one name and different keys cannot stand
+// beside each other: a CNAME beside anything (RFC 1034 section 3.6.2), a simple
+// set beside routed ones, sets of two routing policies, and under one policy
+// two sets for the same case.
+func excludes(a, b dns.RecordSet) bool {
+	switch {
+	case a.Key == b.Key:
+		return false
+	case a.Type != b.Type:
+		return a.Type == dns.CNAME || b.Type == dns.CNAME
+	case a.Routing == nil || b.Routing == nil || a.Routing.Policy() != b.Routing.Policy():
+		return true
+	}
+	switch a.Routing.(type) {
+	case dns.Weighted, dns.MultiValue:
+		return false
+	}
+	return a.Routing == b.Routing
+}
+
+// agree reports whether an object's set is the accepted one or can unite with it.
+func agree(d *desired, by Object, set dns.RecordSet) bool {
+	same := set
+	same.TTL = d.set.TTL
+	if same.Equal(d.set) {
+		return true
+	}
+	if !set.Type.Address() || set.Alias != nil || d.set.Alias != nil ||
+		set.Routing != d.set.Routing || set.HealthCheckID != d.set.HealthCheckID {
+		return false
+	}
+	kind := d.askers[0].Kind
+	return by.Kind == kind && (kind == "service" || set.TTL == d.set.TTL)
+}
+
+func union(a, b []string) []string {
+	if slices.Equal(a, b) {
+		return a
+	}
+	out := append(slices.Clone(a), b...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// offers resolves wants into what each object offers. Where an object
+// contradicts itself the first want by key counts, so that addresses go before
+// a CNAME.
+func (r Rules) offers(wants []Want) ([]offer, []Refusal) {
+	wants = slices.Clone(wants)
+	slices.SortFunc(wants, func(a, b Want) int {
+		return cmp.Or(a.By.older(b.By), a.Set.Key.Compare(b.Set.Key), cmp.Compare(a.Set.String(), b.Set.String()))
+	})
+	var offers []offer
 	var refusals []Refusal
+	var own map[dns.Key]*desired // what the object of the last offer wants so far
 	for _, w := range wants {
 		sets, refusal := r.resolve(w)
 		if refusal != nil {
 			refusals = append(refusals, *refusal)
 			continue
 		}
-		id := w.By.Resource()
-		if byObject[id] == nil {
-			byObject[id] = &offer{by: w.By, holder: holds(w.By)}
+		if len(offers) == 0 || offers[len(offers)-1].by.Resource() != w.By.Resource() {
+			own = map[dns.Key]*desired{}
+			offers = append(offers, offer{by: w.By, holds: map[dns.Key]bool{}})
 		}
-		byObject[id].sets = append(byObject[id].sets, sets...)
-	}
-	offers := make([]offer, 0, len(byObject))
-	for _, o := range byObject {
-		slices.SortFunc(o.sets, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
-		offers = append(offers, *o)
-	}
-	slices.SortFunc(offers, func(a, b offer) int {
-		if a.holder != b.holder {
-			return cmp.Compare(rank(a.holder), rank(b.holder))
+		o := &offers[len(offers)-1]
+		if _, _, clash := contradiction(own, w.By, sets); clash {
+			refusals = append(refusals, Refusal{Key: w.Set.Key, Objects: []Object{w.By}, Reason: Conflict,
+				Message: "the object asks for something else at the same name too; make it ask for one thing"})
+			continue
 		}
-		return a.by.older(b.by)
-	})
+		for _, set := range sets {
+			accept(own, w.By, set)
+		}
+		o.sets = o.sets[:0]
+		for _, key := range sortedKeys(own) {
+			o.sets = append(o.sets, own[key].set)
+		}
+	}
 	return offers, refusals
-}
-
-func rank(holder bool) int {
-	if holder {
-		return 0
-	}
-	return 1
 }
 
 // resolve turns a want into the record sets that the provider shall hold, of
 // managed types only: a CNAME to a host name that the provider can alias
 // becomes an A and an AAAA alias.
 func (r Rules) resolve(w Want) ([]dns.RecordSet, *Refusal) {
+	refuse := func(format string, args ...any) ([]dns.RecordSet, *Refusal) {
+		return nil, &Refusal{Key: w.Set.Key, Objects: []Object{w.By}, Reason: NotSupported, Message: fmt.Sprintf(format, args...)}
+	}
 	sets := []dns.RecordSet{w.Set}
-	if w.Set.Type == dns.CNAME && w.Set.Alias == nil && len(w.Set.Data) > 0 {
+	if w.Set.Type == dns.CNAME && w.Set.Alias == nil {
+		if len(w.Set.Data) != 1 {
+			return refuse("a CNAME has one target, and there are %d: %s", len(w.Set.Data), strings.Join(w.Set.Data, ", "))
+		}
 		target := dns.Name(w.Set.Data[0])
-		zone, ok := r.Traits.AliasZone(target)
-		switch {
-		case ok && !r.PreferCNAME && w.Alias == AliasAuto:
+		if zone, ok := r.Traits.AliasZone(target); ok && !r.PreferCNAME && w.Alias == AliasAuto {
 			sets = r.alias(w, zone, target)
-		case len(w.Set.Data) > 1:
-			return nil, &Refusal{Key: w.Set.Key, Objects: []Object{w.By}, Reason: NotSupported,
-				Message: fmt.Sprintf("a CNAME has one target, and there are %d: %s", len(w.Set.Data), strings.Join(w.Set.Data, ", "))}
 		}
 	}
 	sets = slices.DeleteFunc(sets, func(s dns.RecordSet) bool { return !r.managed(s.Type) })
-	if w.Set.Routing != nil && !r.Traits.Routing {
-		return nil, &Refusal{Key: w.Set.Key, Objects: []Object{w.By}, Reason: NotSupported,
-			Message: fmt.Sprintf("this DNS service has no %s routing", w.Set.Routing.Policy())}
+	switch {
+	case len(sets) == 0:
+	case w.Set.Routing != nil && !r.Traits.Routing:
+		return refuse("this DNS service has no %s routing", w.Set.Routing.Policy())
+	case (w.Set.Routing == nil) != (w.Set.SetID == ""):
+		return refuse("a set identifier and a routing policy go together; give both or neither")
 	}
 	return sets, nil
 }
@@ -129,54 +216,4 @@ func (r Rules) alias(w Want, zone dns.AliasZone, target dns.Name) []dns.RecordSe
 		sets = append(sets, set)
 	}
 	return sets
-}
-
-// contradiction finds a key at which an offer does not fit what is accepted,
-// and who stands there.
-func contradiction(accepted map[dns.Key]*desired, o offer) (dns.Key, Object, bool) {
-	keys := make([]dns.Key, 0, len(accepted))
-	for k := range accepted {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, dns.Key.Compare)
-	for _, set := range o.sets {
-		for _, k := range keys {
-			d := accepted[k]
-			if k == set.Key && !agree(*d, o.by, set) || k != set.Key && exclude(k, set.Key) {
-				return set.Key, d.askers[0], true
-			}
-		}
-	}
-	return dns.Key{}, Object{}, false
-}
-
-// exclude reports whether sets of two different keys of one name cannot stand
-// beside each other: a CNAME beside anything (RFC 1034 section 3.6.2), a simple
-// set beside routed ones.
-func exclude(a, b dns.Key) bool {
-	if a.Type != b.Type {
-		return a.Type == dns.CNAME || b.Type == dns.CNAME
-	}
-	return (a.SetID == "") != (b.SetID == "")
-}
-
-// agree reports whether an object's set is the accepted one or can unite with it.
-func agree(d desired, by Object, set dns.RecordSet) bool {
-	same := set
-	same.TTL = d.set.TTL
-	if same.Equal(d.set) {
-		return true
-	}
-	if !set.Type.Address() || set.Alias != nil || d.set.Alias != nil ||
-		set.Routing != d.set.Routing || set.HealthCheckID != d.set.HealthCheckID {
-		return false
-	}
-	kind := d.askers[0].Kind
-	return by.Kind == kind && (kind == "service" || set.TTL == d.set.TTL)
-}
-
-func union(a, b []string) []string {
-	out := append(slices.Clone(a), b...)
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -71,14 +71,15 @@ func (m *Image) Replace(names []dns.Name, sets []dns.RecordSet) {
 	}
 }
 
-// Apply writes a batch through.
+// Apply writes a batch through. What is new is spelled canonically.
 func (m *Image) Apply(batch dns.Batch) {
 	for _, group := range batch {
 		for _, c := range group {
-			if c.New == nil {
+			switch c.Action() {
+			case dns.Delete:
 				m.Drop(c.Old.Key)
-			} else {
-				m.Put(*c.New)
+			case dns.Create, dns.Update:
+				m.Put(c.New.WithListed(dns.Listed{}))
 			}
 		}
 	}

@@ -13,7 +13,6 @@ import (
 
 // Wanted is what objects want, as far as it is known. See [plan.Input].
 type Wanted struct {
-	Names  func() []dns.Name // every name of this zone that is wanted
 	At     func(dns.Name) []plan.Want
 	Hold   func(resource string) string
 	Frozen func(dns.Name) string
@@ -21,7 +20,7 @@ type Wanted struct {
 
 // Outcome is what came of a synchronisation.
 type Outcome struct {
-	Plan    plan.Plan    // what was to be changed, and every refusal
+	Plan    plan.Plan    // what was to be changed at first, and what is refused at last
 	Applied []dns.Change // accepted by the service, assertions left out
 	Failed  []Failure    // groups that the service refused
 	Err     error        // what kept the rest from being tried; nil if all was tried
@@ -30,6 +29,7 @@ type Outcome struct {
 // Failure is a group that the service did not take.
 type Failure struct {
 	Group dns.Group
+	Names []dns.Name // the owner names that have to be planned for it to be tried again
 	Err   error
 }
 
@@ -39,13 +39,15 @@ type Worker struct {
 	provider provider.Provider
 	rules    plan.Rules
 	log      *slog.Logger
-	image    *Image // nil until the zone has been read
+	calls    caller
+	image    *Image            // nil until the zone has been read
+	doubts   map[dns.Name]bool // names at which a write had no answer, so that the image may be wrong
 }
 
 // NewWorker returns a worker that has not read its zone.
 func NewWorker(z dns.Zone, p provider.Provider, rules plan.Rules, log *slog.Logger) *Worker {
-	return &Worker{zone: z, provider: p, rules: rules,
-		log: log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))}
+	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log}, doubts: map[dns.Name]bool{}}
 }
 
 // Zone returns the zone that the worker keeps.
@@ -54,35 +56,14 @@ func (w *Worker) Zone() dns.Zone { return w.zone }
 // Image returns what the zone holds, nil before the first [Worker.Read].
 func (w *Worker) Image() *Image { return w.image }
 
-// Read reads the whole zone. If it fails the image stays as it was.
-func (w *Worker) Read(ctx context.Context) error {
-	image := NewImage()
-	var cursor provider.Cursor
-	for {
-		var sets []dns.RecordSet
-		err := patiently(ctx, func(call context.Context) (err error) {
-			sets, cursor, err = w.provider.Page(call, w.zone, cursor)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("list record sets in %s: %w", w.zone, err)
-		}
-		for _, set := range sets {
-			image.Put(set)
-		}
-		if cursor == "" {
-			w.image = image
-			return nil
-		}
-	}
+// Names returns every owner name that a plan of the whole zone looks at, given
+// those that are wanted. The zone must have been read.
+func (w *Worker) Names(wanted []dns.Name) []dns.Name {
+	return plan.Names(w.rules, w.zone, wanted, slices.Collect(w.image.All()))
 }
 
-// Names returns every owner name that a plan of the whole zone looks at.
-func (w *Worker) Names(wanted Wanted) []dns.Name {
-	return plan.Names(w.rules, w.zone, wanted.Names(), slices.Collect(w.image.All()))
-}
-
-// Plan plans names against the image, with oversize groups refused.
+// Plan plans names against the image, with oversize groups refused. The zone
+// must have been read.
 func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) {
 	p := plan.Compute(w.rules, plan.Input{
 		Zone: w.zone, Names: names, Wants: wanted.At, Sets: w.image.At, Hold: wanted.Hold, Frozen: wanted.Frozen,
@@ -107,83 +88,59 @@ func (w *Worker) Announce(batch dns.Batch) {
 // rounds bounds how often one synchronisation plans anew after conflicts.
 const rounds = 3
 
-// Sync makes the names hold what is wanted. The zone must have been read.
+// Sync makes the names hold what is wanted. The zone must have been read. When
+// ctx ends, the batch under way is finished and no other begun.
 func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) Outcome {
 	var out Outcome
-	for round := range rounds {
+	err := w.settleDoubts(ctx, names)
+	for round := 1; ; round++ {
 		p, batches := w.Plan(names, wanted)
-		if round == 0 {
+		if round == 1 {
 			out.Plan = p
-		} else {
-			out.Plan.Refusals = mergeRefusals(out.Plan.Refusals, p.Refusals, names)
 		}
-		var again []Failure
-		for _, batch := range batches {
-			w.Announce(batch)
-			conflicts, err := w.apply(ctx, batch, &out)
-			again = append(again, conflicts...)
-			if err != nil {
-				out.Err = err
-				return out
-			}
-		}
-		if len(again) == 0 {
-			return out
-		}
-		names = ownerNames(again)
-		if round == rounds-1 {
-			// Reading again has not explained it, so that it is a rejection.
-			out.Failed = append(out.Failed, again...)
-			return out
-		}
-		if err := w.reread(ctx, names); err != nil {
+		out.Plan.Refusals = p.Refusals
+		if err != nil {
 			out.Err = err
 			return out
 		}
+		var conflicts []Failure
+		for _, batch := range batches {
+			var more []Failure
+			more, out.Err = w.apply(ctx, without(batch, out.Failed), &out)
+			conflicts = append(conflicts, more...)
+			if out.Err != nil {
+				return out
+			}
+		}
+		if len(conflicts) == 0 {
+			return out
+		}
+		if round == rounds {
+			// Reading again has not explained it, so that it is a rejection.
+			w.reject(conflicts, &out)
+			return out
+		}
+		var changed []dns.Name
+		for _, f := range conflicts {
+			changed = append(changed, w.concerns(f.Group)...)
+		}
+		// What has landed, or is not ours to change after all, plans to nothing.
+		err = w.reread(ctx, changed)
 	}
-	return out
 }
 
-// mergeRefusals replaces the refusals at the given names by newer ones.
-func mergeRefusals(old, newer []plan.Refusal, names []dns.Name) []plan.Refusal {
-	kept := slices.DeleteFunc(slices.Clone(old), func(r plan.Refusal) bool { return slices.Contains(names, r.Key.Name) })
-	return append(kept, newer...)
-}
-
-func ownerNames(failures []Failure) []dns.Name {
-	var names []dns.Name
-	for _, f := range failures {
-		names = append(names, f.Group.Names()...)
+// without leaves out of a batch the groups that the service has refused.
+func without(batch dns.Batch, failed []Failure) dns.Batch {
+	if len(failed) == 0 {
+		return batch
 	}
-	slices.SortFunc(names, dns.Name.Compare)
-	return slices.Compact(names)
-}
-
-// fewNames is up to how many names are read one by one rather than by listing
-// the zone, whose pages hold 300 sets each.
-const fewNames = 20
-
-// reread reads names and all names of their claims anew.
-func (w *Worker) reread(ctx context.Context, names []dns.Name) error {
-	all := slices.Clone(names)
-	if w.rules.Claims != nil {
-		for _, n := range names {
-			all = append(all, w.rules.Claims.Candidates(n, w.zone.Name, w.rules.Types)...)
+	refused := map[dns.Key]bool{}
+	for _, f := range failed {
+		for _, c := range f.Group {
+			refused[c.Key()] = true
 		}
 	}
-	slices.SortFunc(all, dns.Name.Compare)
-	all = slices.Compact(all)
-	if len(all) > fewNames && len(all) > w.image.Len()/300 {
-		return w.Read(ctx)
-	}
-	var sets []dns.RecordSet
-	err := patiently(ctx, func(call context.Context) (err error) {
-		sets, err = w.provider.At(call, w.zone, all)
-		return err
+	return slices.DeleteFunc(slices.Clone(batch), func(g dns.Group) bool {
+		return slices.ContainsFunc(g, func(c dns.Change) bool { return refused[c.Key()] })
 	})
-	if err != nil {
-		return fmt.Errorf("read %d names in %s again: %w", len(all), w.zone, err)
-	}
-	w.image.Replace(all, sets)
-	return nil
 }

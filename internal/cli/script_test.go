@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mdns "github.com/miekg/dns"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/provider/route53"
+)
+
+// TestScripts runs the scripts that are the manual. Beside the usual commands
+// they have:
+//
+//	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API
+//	zone DOMAIN         print what the zone holds, without its SOA and NS
+//	dig NAME TYPE       ask the emulator's DNS
+//	calls               print the calls of the API since the last time, one a line
+//	apiserver [DENIED]  run an API server with one Ingress, at $APISERVER, that denies a resource
+//	metadata            run an instance metadata service that has no role to give
+func TestScripts(t *testing.T) {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("EXAMPLES", examples)
+			env.Setenv("AWS_ACCESS_KEY_ID", "any")
+			env.Setenv("AWS_SECRET_ACCESS_KEY", "any")
+			env.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // until the script has an emulator
+			env.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+			env.Values[emulatorKey{}] = &emulation{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"emulator": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), -1)
+				startEmulator(ts, args)
+			},
+			"zone": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 1)
+				printZone(ts, args[0])
+			},
+			"dig": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 2)
+				answer, err := ask(emulationOf(ts).dns, args[0], args[1])
+				ts.Check(err)
+				fmt.Fprintln(ts.Stdout(), strings.Join(answer, "\n"))
+			},
+			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 0)
+				for _, line := range emulationOf(ts).fetch() {
+					fmt.Fprintln(ts.Stdout(), line)
+				}
+			},
+			"apiserver": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), -1)
+				startAPIServer(ts, args)
+			},
+			"metadata": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 0)
+				startMetadata(ts)
+			},
+		},
+	})
+}
+
+// plain refuses what a command does not take; -1 is any number of arguments.
+func plain(ts *testscript.TestScript, neg bool, got, want int) {
+	if neg || want >= 0 && got != want {
+		ts.Fatalf("the command takes %d arguments and no !", want)
+	}
+}
+
+type emulatorKey struct{}
+
+// emulation is the emulator of a script.
+type emulation struct {
+	dns string // address
+
+	mu    sync.Mutex
+	calls []string
+}
+
+func emulationOf(ts *testscript.TestScript) *emulation {
+	return ts.Value(emulatorKey{}).(*emulation)
+}
+
+// startEmulator runs the command in this process, and reads the addresses that
+// it prints.
+func startEmulator(ts *testscript.TestScript, args []string) {
+	for i, arg := range args { // files are the script's
+		if key, file, ok := strings.Cut(strings.TrimPrefix(arg, "--iam-policy="), "="); ok && strings.HasPrefix(arg, "--iam-policy=") {
+			args[i] = "--iam-policy=" + key + "=" + ts.MkAbs(file)
+		}
+	}
+	args = append([]string{"emulator", "--address=127.0.0.1:0", "--dns-address=127.0.0.1:0", "--log-format=json"}, args...)
+	ctx, stop := context.WithCancel(context.Background())
+	stdout, out := io.Pipe()
+	e := emulationOf(ts)
+	code := make(chan int, 1)
+	go func() {
+		defer out.Close()
+		code <- Main(ctx, args, System{Stdout: out, Stderr: e, LookupEnv: environ(nil)})
+	}()
+	ts.Defer(func() {
+		stop()
+		if c := <-code; c != 0 {
+			ts.Logf("the emulator ended with exit code %d", c)
+		}
+	})
+	lines := bufio.NewScanner(stdout)
+	if lines.Scan() {
+		ts.Setenv("AWS_ENDPOINT_URL", strings.Fields(lines.Text())[3])
+	}
+	if lines.Scan() {
+		e.dns = strings.Fields(lines.Text())[1]
+	}
+	if e.dns == "" {
+		ts.Fatalf("the emulator has printed no addresses: %s", e.calls)
+	}
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+}
+
+// Write takes a line of the emulator's log.
+func (e *emulation) Write(line []byte) (int, error) {
+	var call struct{ Msg, Action, Status, Code, Changes string }
+	text := string(line)
+	if err := json.Unmarshal(line, &call); err == nil && call.Msg == "call" {
+		text = call.Action
+		if call.Changes != "0" {
+			text += " of " + call.Changes
+		}
+		if call.Code != "" {
+			text += ": " + call.Code
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = append(e.calls, text)
+	return len(line), nil
+}
+
+func (e *emulation) fetch() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	calls := e.calls
+	e.calls = nil
+	return calls
+}
+
+// printZone lists the zone over the API, which does not count among the calls.
+func printZone(ts *testscript.TestScript, domain string) {
+	calls := emulationOf(ts).fetch()
+	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
+	ts.Check(err)
+	zones, err := p.Zones(context.Background())
+	ts.Check(err)
+	i := slices.IndexFunc(zones, func(z dns.Zone) bool { return z.Name.Host() == domain })
+	if i < 0 {
+		ts.Fatalf("there is no zone %s", domain)
+	}
+	var all []dns.RecordSet
+	for cursor, first := provider.Cursor(""), true; first || cursor != ""; first = false {
+		var sets []dns.RecordSet
+		sets, cursor, err = p.Page(context.Background(), zones[i], cursor)
+		ts.Check(err)
+		all = append(all, sets...)
+	}
+	all = slices.DeleteFunc(all, func(s dns.RecordSet) bool { return s.Name == zones[i].Name && (s.Type == "SOA" || s.Type == "NS") })
+	fmt.Fprint(ts.Stdout(), dns.Format(dns.Root, all))
+	e := emulationOf(ts)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = calls
+}
+
+// ask returns the RDATA that a name server answers with, without final dots.
+func ask(server, name, qtype string) ([]string, error) {
+	q := new(mdns.Msg).SetQuestion(mdns.Fqdn(name), mdns.StringToType[qtype])
+	client := mdns.Client{Dialer: &net.Dialer{Timeout: 10 * time.Second}}
+	answer, _, err := client.Exchange(q, server)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s for %s %s: %w", server, name, qtype, err)
+	}
+	if answer.Rcode != mdns.RcodeSuccess {
+		return []string{mdns.RcodeToString[answer.Rcode]}, nil
+	}
+	var data []string
+	for _, rr := range answer.Answer {
+		data = append(data, strings.TrimSuffix(strings.TrimPrefix(rr.String(), rr.Header().String()), "."))
+	}
+	return data, nil
+}

@@ -1,0 +1,85 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/signpost-dns/signpost/internal/objects"
+)
+
+// learn notes the status of the kinds and reports whether one became synced.
+func (c *Controller) learn(kinds map[schema.GroupVersionKind]objects.Status) (thawed bool) {
+	for _, k := range c.Kinds {
+		old, now := c.kinds[k.GVK], kinds[k.GVK]
+		if now == old {
+			continue
+		}
+		thawed = thawed || now.Synced
+		switch {
+		case now.Frozen():
+			c.Metrics.sourceErrors.Inc()
+			attrs := []any{"source", k.Source, "reason", now.Reason}
+			if now.Hint != "" {
+				attrs = append(attrs, "hint", now.Hint)
+			}
+			c.Log.Warn("source "+k.Source+" is frozen: what its objects hold stays as it is", attrs...)
+		case now.Synced && old.Frozen():
+			c.Log.Info("source " + k.Source + " is read again")
+		}
+		c.kinds[k.GVK] = now
+	}
+	return thawed
+}
+
+// settled reports whether every kind has been read, or tried to the end. Once
+// it is true it stays so.
+func (c *Controller) settled() bool {
+	for _, k := range c.Kinds {
+		if s := c.kinds[k.GVK]; !s.Synced && !s.Frozen() {
+			return false
+		}
+	}
+	return true
+}
+
+// hold returns why nothing may be concluded from the absence of an object.
+func (c *Controller) hold(resource string) string {
+	if why := c.index.unknown(resource); why != "" {
+		return why
+	}
+	label, _, _ := strings.Cut(resource, "/")
+	for _, k := range c.Kinds {
+		s := c.kinds[k.GVK]
+		if s.Synced || resource != "" && k.Label != label {
+			continue
+		}
+		if s.Reason == "" {
+			return "source " + k.Source + " has not been read yet"
+		}
+		return "source " + k.Source + " is frozen: " + s.Reason
+	}
+	return ""
+}
+
+func (c *Controller) frozenKinds() error {
+	var errs []error
+	for _, k := range c.Kinds {
+		if s := c.kinds[k.GVK]; s.Frozen() {
+			errs = append(errs, &FrozenError{Source: k.Source, Status: s})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// FrozenError says that a source could not be read.
+type FrozenError struct {
+	Source string
+	Status objects.Status
+}
+
+func (e *FrozenError) Error() string { return "read source " + e.Source + ": " + e.Status.Reason }
+
+// Hint returns what a person can do about it.
+func (e *FrozenError) Hint() string { return e.Status.Hint }

@@ -1,0 +1,435 @@
+package controller_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/provider/memory"
+)
+
+var errCut = errors.New("connection cut")
+
+// on returns a fault of one operation.
+func on(op string, err error) func(memory.Call) error {
+	return func(c memory.Call) error {
+		if c.Op == op {
+			return err
+		}
+		return nil
+	}
+}
+
+// Access comes back after some minutes; nothing but time passes.
+func TestDeniedAtStart(t *testing.T) {
+	for _, op := range []string{"Zones", "Page", "Apply"} {
+		bubble(op, t, func(t *testing.T) {
+			cloud := newCloud(example)
+			cloud.faults(on(op, denied), nil)
+			w, log := newWorld(t, cloud, nil)
+			w.begin(service("web", "www.example.com", "192.0.2.1"))
+			wait(10 * time.Minute)
+			if ok, text := w.ready(); ok || !strings.Contains(text, "credentials: ") || !strings.Contains(text, "AccessDenied: not you (allow it)") {
+				t.Errorf("ready: %v\n%s", ok, text)
+			}
+			lines := log.took()
+			if !strings.Contains(lines, "Failed to do run once: ") || !strings.Contains(lines, `hint="allow it"`) ||
+				!strings.Contains(lines, "(consecutive soft errors: 7)") {
+				t.Errorf("the log lacks the failure:\n%s", lines)
+			}
+			if n := strings.Count(cloud.took(), op); n > 30 {
+				t.Errorf("%d calls of %s in ten minutes: the pauses do not grow", n, op)
+			}
+			if n := w.metric("external_dns_controller_consecutive_soft_errors"); n < 7 {
+				t.Errorf("soft errors: %v", n)
+			}
+			cloud.faults(nil, nil)
+			wait(90 * time.Second)
+			if ok, text := w.ready(); !ok {
+				t.Errorf("not ready:\n%s", text)
+			}
+			holds(t, cloud, example, "www A 192.0.2.1")
+			if lines := log.took(); !strings.Contains(lines, "Reconciliation succeeded after ") {
+				t.Errorf("the log lacks the success:\n%s", lines)
+			}
+			if n := w.metric("external_dns_controller_consecutive_soft_errors"); n != 0 {
+				t.Errorf("soft errors: %v", n)
+			}
+		})
+	}
+}
+
+// A live change that fails is tried again within seconds, and no stream of
+// other failures puts that off.
+func TestLiveFailureIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _ := newWorld(t, cloud, func(c *controller.Config) { c.Interval = time.Hour })
+		w.begin()
+		cloud.faults(on("Apply", denied), nil)
+		w.apply(service("web", "www.example.com", "192.0.2.1"))
+		for i := range 40 {
+			w.apply(service(fmt.Sprint("s", i), fmt.Sprintf("s%d.example.com", i), "192.0.2.1"))
+			wait(500 * time.Millisecond)
+		}
+		if ok, text := w.ready(); ok {
+			t.Errorf("ready though writes are denied:\n%s", text)
+		}
+		cloud.faults(nil, nil)
+		cloud.took()
+		wait(25 * time.Second)
+		if n := len(listing(cloud, example)); n != 41 {
+			t.Errorf("the zone holds %d sets, want 41", n)
+		}
+		if took := cloud.took(); strings.Contains(took, "Page") || strings.Count(took, "Apply") > 5 {
+			t.Errorf("calls: %s, want a few writes and no list", took)
+		}
+		if ok, text := w.ready(); !ok {
+			t.Errorf("not ready:\n%s", text)
+		}
+	})
+}
+
+// One bad set waits by itself, longer each time, and is told once; its object's
+// next version is tried at once.
+func TestRejectedSetWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		cloud.faults(func(c memory.Call) error { return reject(c, "bad") }, nil)
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Interval = time.Hour })
+		w.begin(service("bad", "bad.example.com", "192.0.2.1"), service("web", "www.example.com", "192.0.2.2"))
+		holds(t, cloud, example, "www A 192.0.2.2")
+		if took := cloud.took(); took != "Zones Page Apply Apply" {
+			t.Errorf("calls: %s", took)
+		}
+		if n := w.metric("signpost_refusals{Rejected}"); n != 1 {
+			t.Errorf("refused: %v", n)
+		}
+		wait(59 * time.Minute)
+		if n := strings.Count(cloud.took(), "Apply"); n < 8 || n > 12 {
+			t.Errorf("%d tries within the hour, want about 10", n)
+		}
+		if n := strings.Count(log.took(), `level=WARN msg="Apply: bad value" record="bad.example.com A" reason=Rejected object=service/default/bad`); n != 1 {
+			t.Errorf("told %d times, want once", n)
+		}
+		w.apply(service("web", "www.example.com", "192.0.2.3"))
+		settle()
+		if took := cloud.took(); took != "Apply" {
+			t.Errorf("calls: %s: the others go on without it", took)
+		}
+		cloud.faults(nil, nil)
+		w.apply(service("bad", "bad.example.com", "192.0.2.4"))
+		settle()
+		holds(t, cloud, example, "www A 192.0.2.3", "bad A 192.0.2.4")
+		if n := w.metric("signpost_refusals{Rejected}"); n != 0 {
+			t.Errorf("refused: %v", n)
+		}
+		if lines := log.took(); !strings.Contains(lines, "no longer refused") || !strings.Contains(lines, "Reconciliation succeeded") {
+			t.Errorf("the log lacks the end of it:\n%s", lines)
+		}
+	})
+}
+
+// While a pass fails again and again, what events touch is planned on what was
+// known of the zone.
+func TestEventsWhileThePassFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, op := range []string{"Zones", "Page"} {
+			cloud := newCloud(example)
+			w, _ := newWorld(t, cloud, nil)
+			w.begin(service("web", "www.example.com", "192.0.2.1"))
+			cloud.faults(on(op, denied), nil)
+			// Events that come just before a pass, and between.
+			for i := range 50 {
+				w.apply(service(fmt.Sprint("s", i), fmt.Sprintf("s%d.example.com", i), "192.0.2.1"))
+				wait(7*time.Second + 777*time.Millisecond)
+			}
+			if n := len(listing(cloud, example)); n != 51 {
+				t.Errorf("%s: the zone holds %d sets, want 51", op, n)
+			}
+			if err := w.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// An event that arrives while a pass is under way is planned after it.
+func TestEventDuringAPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.example.com", "192.0.2.1"))
+		var slow atomic.Bool
+		slow.Store(true)
+		cloud.faults(func(c memory.Call) error {
+			if c.Op == "Page" && slow.Load() {
+				time.Sleep(5 * time.Second)
+			}
+			return nil
+		}, nil)
+		wait(61 * time.Second)
+		w.apply(service("new", "new.example.com", "192.0.2.2"))
+		w.remove(service("web", ""))
+		wait(5 * time.Second)
+		slow.Store(false)
+		holds(t, cloud, example, "new A 192.0.2.2")
+	})
+}
+
+func TestThrottledAndCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		n := 0
+		throttle := &provider.Error{Kind: provider.ErrThrottled, Op: "any", Cause: errors.New("Rate exceeded")}
+		cloud.faults(func(memory.Call) error {
+			if n++; n%3 != 0 {
+				return throttle
+			}
+			return nil
+		}, nil)
+		w, log := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.example.com", "192.0.2.1"))
+		wait(10 * time.Second)
+		holds(t, cloud, example, "www A 192.0.2.1")
+		cut := true
+		cloud.faults(nil, func(c memory.Call) error {
+			if c.Op == "Apply" && cut {
+				cut = false
+				return errCut
+			}
+			return nil
+		})
+		w.apply(service("web", "www.example.com", "192.0.2.2"))
+		settle()
+		holds(t, cloud, example, "www A 192.0.2.2")
+		if lines := log.took(); strings.Contains(lines, "Failed to do run once") {
+			t.Errorf("waiting is no failure:\n%s", lines)
+		}
+	})
+}
+
+func TestZonesComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sub := dns.Zone{ID: "Z2", Name: "sub.example.com."}
+		cloud := newCloud(example, sub)
+		shown := &zoneList{cloud: cloud}
+		shown.show(example)
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Provider = shown })
+		w.begin(service("web", "www.sub.example.com", "192.0.2.1"), service("org", "www.example.org", "192.0.2.2"))
+		wait(time.Hour)
+		holds(t, cloud, example, "www.sub A 192.0.2.1")
+		lines := log.took()
+		if n := strings.Count(lines, "no hosted zone that Signpost may use holds www.example.org; it uses example.com"); n != 1 {
+			t.Errorf("told %d times that there is no zone, want once:\n%s", n, lines)
+		}
+		if n := strings.Count(lines, "Applying provider record filter for domains: [example.com. .example.com.]"); n != 1 {
+			t.Errorf("told %d times of the zones, want once", n)
+		}
+		if !strings.Contains(lines, "All records are already up to date, there are no changes for the matching hosted zones") {
+			t.Errorf("the log lacks the line:\n%s", lines)
+		}
+
+		shown.show(example, sub)
+		wait(time.Minute)
+		holds(t, cloud, sub, "www A 192.0.2.1")
+		holds(t, cloud, example)
+
+		shown.show(example)
+		wait(time.Minute)
+		holds(t, cloud, example, "www.sub A 192.0.2.1")
+		if ok, text := w.ready(); !ok || !strings.Contains(text, "zones: example.com\n") {
+			t.Errorf("ready: %v\n%s", ok, text)
+		}
+		shown.show()
+		wait(time.Minute)
+		if ok, text := w.ready(); ok || !strings.Contains(text, "zones: list hosted zones: no hosted zone can be seen (check --domain-filter") ||
+			!strings.Contains(text, "credentials: accepted") {
+			t.Errorf("ready: %v\n%s", ok, text)
+		}
+		shown.show(example)
+		wait(time.Minute)
+		if ok, text := w.ready(); !ok {
+			t.Errorf("not ready:\n%s", text)
+		}
+	})
+}
+
+// A name without a zone is told of once, and again when a zone comes.
+func TestUnplacedName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org := dns.Zone{ID: "Z9", Name: "example.org."}
+		cloud := newCloud(example, org)
+		shown := &zoneList{cloud: cloud}
+		shown.show(example)
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Provider = shown })
+		w.begin()
+		w.apply(service("org", "www.example.org", "192.0.2.2"))
+		w.apply(service("gone", "gone.example.org", "192.0.2.3"))
+		settle()
+		if n := w.metric("signpost_refusals{NoZone}"); n != 2 {
+			t.Errorf("refused: %v", n)
+		}
+		w.remove(service("gone", ""))
+		settle()
+		if n := w.metric("signpost_refusals{NoZone}"); n != 1 {
+			t.Errorf("refused after one object went: %v", n)
+		}
+		log.took()
+		shown.show(example, org)
+		wait(time.Minute)
+		holds(t, cloud, org, "www A 192.0.2.2")
+		if lines := log.took(); strings.Count(lines, `msg="no longer refused" record="www.example.org A" reason=NoZone`) != 1 {
+			t.Errorf("the log lacks the end of it:\n%s", lines)
+		}
+	})
+}
+
+// Before the zones are known nobody is told that his name has none.
+func TestNoZoneYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		cloud.faults(on("Zones", denied), nil)
+		w, log := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.example.com", "192.0.2.1"))
+		w.apply(service("api", "api.example.com", "192.0.2.2"))
+		wait(time.Hour)
+		if lines := log.took(); strings.Contains(lines, "no hosted zone that") {
+			t.Errorf("told of names without a zone:\n%s", lines)
+		}
+	})
+}
+
+// What people change by hand: ours is put right, theirs is left alone.
+func TestDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, log := newWorld(t, cloud, nil)
+		w.begin(service("one", "1.example.com", "192.0.2.1"), service("two", "two.example.com", "192.0.2.2"),
+			service("three", "three.example.com", "192.0.2.3"), service("four", "four.example.com", "192.0.2.4"))
+		put(cloud, example, "1", "203.0.113.1")
+		put(cloud, example, "foreign", "203.0.113.2")
+		cloud.Remove(example, key(example, "two"))
+		cloud.Remove(example, dns.Key{Name: "a-three.example.com.", Type: dns.TXT})
+		w.remove(service("four", ""))
+		put(cloud, example, "four", "203.0.113.4")
+		settle()
+		wait(time.Minute)
+		holds(t, cloud, example, "1 A 192.0.2.1", "two A 192.0.2.2", "three A 192.0.2.3", "foreign A 203.0.113.2")
+		lines := log.took()
+		if n := strings.Count(lines, `record="three.example.com A" reason=NotOwned object=service/default/three`); n != 1 {
+			t.Errorf("told %d times that nobody claims three, want once:\n%s", n, lines)
+		}
+		w.apply(service("foreign", "foreign.example.com", "192.0.2.9"))
+		wait(time.Hour)
+		if n := strings.Count(log.took(), `record="foreign.example.com A" reason=NotOwned`); n != 1 {
+			t.Errorf("told %d times that the name is taken, want once", n)
+		}
+	})
+}
+
+// Problems are told once, and again only when they change.
+func TestProblemsAreToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(t, newCloud(example), nil)
+		bad := service("web", "www.example.com,-bad-..example.com", "192.0.2.1")
+		w.begin(bad)
+		again := bad.DeepCopy()
+		again.Labels = map[string]string{"touched": "yes"}
+		w.apply(again)
+		wait(time.Hour)
+		lines := log.took()
+		if n := strings.Count(lines, "reason=BadHostname object=") + strings.Count(lines, "object=service/default/web reason=BadHostname"); n != 1 {
+			t.Errorf("told %d times, want once:\n%s", n, lines)
+		}
+		w.remove(bad)
+		settle()
+		w.apply(bad)
+		settle()
+		if lines := log.took(); !strings.Contains(lines, "reason=BadHostname") {
+			t.Errorf("a new object's problem is not told:\n%s", lines)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		put(cloud, example, "taken", "198.51.100.1")
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.example.com", "web-1.elb.amazonaws.com"), service("api", "api.example.com", "192.0.2.1"),
+			service("also", "api.example.com", "192.0.2.1"), service("cname", "c.example.com", "other.example.net"),
+			service("org", "www.example.org", "192.0.2.1"), ingress("none", "none.example.com"))
+		for name, want := range map[string]float64{
+			"external_dns_controller_verified_records{a}":     2,
+			"external_dns_controller_verified_records{aaaa}":  1,
+			"external_dns_controller_verified_records{cname}": 1,
+			"external_dns_source_records{a}":                  3,
+			"external_dns_source_records{aaaa}":               1,
+			"external_dns_source_records{cname}":              1,
+			"external_dns_source_endpoints_total":             5,
+			"external_dns_registry_endpoints_total":           11,
+			"external_dns_registry_records{txt}":              4,
+			"external_dns_registry_records{a}":                3,
+			"external_dns_controller_no_op_runs_total":        0,
+			"external_dns_registry_errors_total":              0,
+			"signpost_changes_total{CREATE}":                  8,
+			"signpost_refusals{NoZone}":                       1,
+		} {
+			if got := w.metric(name); got != want {
+				t.Errorf("%s is %v, want %v", name, got, want)
+			}
+		}
+		begun, ended := w.metric("external_dns_controller_last_reconcile_timestamp_seconds"), w.metric("external_dns_controller_last_sync_timestamp_seconds")
+		if begun == 0 || ended < begun {
+			t.Errorf("the last pass went from %v to %v", begun, ended)
+		}
+		wait(time.Minute)
+		if n := w.metric("external_dns_controller_no_op_runs_total"); n != 1 {
+			t.Errorf("no-op runs: %v", n)
+		}
+		w.remove(service("web", ""))
+		wait(time.Minute)
+		if n := w.metric("external_dns_controller_verified_records{aaaa}"); n != 0 {
+			t.Errorf("verified AAAA of a name that is gone: %v", n)
+		}
+		if n := w.metric("signpost_changes_total{DELETE}"); n != 4 {
+			t.Errorf("deletions: %v", n)
+		}
+	})
+}
+
+// Two zones, one of them denied: the other goes on.
+func TestOneZoneDenied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org := dns.Zone{ID: "Z9", Name: "example.org."}
+		cloud := newCloud(example, org)
+		cloud.faults(func(c memory.Call) error {
+			if c.Zone.ID == "Z9" {
+				return denied
+			}
+			return nil
+		}, nil)
+		w, log := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.example.com", "192.0.2.1"), service("org", "www.example.org", "192.0.2.2"))
+		w.apply(service("api", "api.example.com", "192.0.2.3"), service("api2", "api.example.org", "192.0.2.4"))
+		wait(time.Hour)
+		holds(t, cloud, example, "www A 192.0.2.1", "api A 192.0.2.3")
+		if ok, text := w.ready(); ok || !strings.Contains(text, "zones: example.com, example.org") {
+			t.Errorf("ready: %v\n%s", ok, text)
+		}
+		cloud.faults(nil, nil)
+		wait(time.Minute)
+		holds(t, cloud, org, "www A 192.0.2.2", "api A 192.0.2.4")
+		if lines := log.took(); !strings.Contains(lines, "Reconciliation succeeded") {
+			t.Errorf("the log lacks the success:\n%s", lines)
+		}
+	})
+}

@@ -1,0 +1,103 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/zone"
+)
+
+// wanted is what objects want of one zone.
+func (c *Controller) wanted(z dns.Zone) zone.Wanted {
+	return zone.Wanted{
+		At: func(n dns.Name) []plan.Want {
+			if !c.places.hold(z, n) {
+				return nil
+			}
+			return c.index.at(n)
+		},
+		Hold:   c.hold,
+		Frozen: c.index.frozenAt,
+	}
+}
+
+// placed returns the wanted names by the ID of each zone that holds them.
+func (c *Controller) placed() map[string][]dns.Name {
+	out := map[string][]dns.Name{}
+	for n := range c.index.names() {
+		for _, z := range c.places.of(n) {
+			out[z.ID] = append(out[z.ID], n)
+		}
+	}
+	return out
+}
+
+// unplaced tells which of the names are wanted and held by no zone.
+func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
+	var out []plan.Refusal
+	for _, n := range names {
+		wants := c.index.at(n)
+		if len(wants) == 0 || !c.Rules.Filter.Match(n) || len(c.places.of(n)) > 0 {
+			continue
+		}
+		out = append(out, plan.Refusal{
+			Key: wants[0].Set.Key, Objects: askers(wants), Reason: plan.NoZone,
+			Message: fmt.Sprintf("no hosted zone that Signpost may use holds %s; it uses %s", n.Host(), list(c.places.zones)),
+		})
+	}
+	slices.SortFunc(out, func(a, b plan.Refusal) int { return a.Key.Compare(b.Key) })
+	c.ledger.refusals("", names, out)
+	return out
+}
+
+func list(zones []dns.Zone) string {
+	if len(zones) > 5 {
+		return fmt.Sprintf("%d zones", len(zones))
+	}
+	names := make([]string, len(zones))
+	for i, z := range zones {
+		names[i] = z.Name.Host()
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// askers returns the objects of the wants, each once.
+func askers(wants []plan.Want) []plan.Object {
+	var out []plan.Object
+	for _, w := range wants {
+		if !slices.Contains(out, w.By) {
+			out = append(out, w.By)
+		}
+	}
+	return out
+}
+
+// attributed adds to refusals of what is wanted, and too large, who asked.
+func (c *Controller) attributed(refusals []plan.Refusal) []plan.Refusal {
+	for i, r := range refusals {
+		if r.Reason == plan.Oversize && len(r.Objects) == 0 {
+			refusals[i].Objects = askers(c.index.at(r.Key.Name))
+		}
+	}
+	return refusals
+}
+
+// rejections turns what the service refused into refusals of the set that was
+// wanted, else of the first of the group.
+func (c *Controller) rejections(failed []zone.Failure) []plan.Refusal {
+	var out []plan.Refusal
+	for _, f := range failed {
+		r := plan.Refusal{Key: f.Group[0].Key(), Reason: plan.Rejected, Message: f.Err.Error()}
+		for _, change := range f.Group {
+			if wants := c.index.at(change.Key().Name); len(wants) > 0 {
+				r.Key, r.Objects = change.Key(), askers(wants)
+				break
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
