@@ -1,0 +1,150 @@
+package dns
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestCanonical(t *testing.T) {
+	for _, tt := range []struct {
+		typ      Type
+		in, want string // want "": an error
+	}{
+		{A, "192.0.2.1", "192.0.2.1"},
+		{A, " 192.0.2.1 ", "192.0.2.1"},
+		{A, "192.0.2.01", ""},
+		{A, "2001:db8::1", ""},
+		{A, "www.example.com", ""},
+		{AAAA, "2001:DB8:0:0::1", "2001:db8::1"},
+		{AAAA, "2001:db8::0001", "2001:db8::1"},
+		{AAAA, "::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+		{AAAA, "fe80::1%eth0", ""},
+		{AAAA, "192.0.2.1", ""},
+		{CNAME, "LB.Example.net", "lb.example.net."},
+		{CNAME, "lb.example.net.", "lb.example.net."},
+		{CNAME, "192.0.2.1", ""},
+		{NS, "ns1.Example.net", "ns1.example.net."},
+		{TXT, `"one" "two"`, `"one" "two"`},
+		{TXT, `"one"    "two"`, `"one" "two"`},
+		{TXT, "bare", `"bare"`},
+		{TXT, `"a\"b\\c"`, `"a\"b\\c"`},
+		{TXT, `"\097\228"`, `"a\228"`},
+		{TXT, `"ä"`, `"\195\164"`},
+		{TXT, `""`, `""`},
+		{TXT, `"open`, ""},
+		{TXT, "", ""},
+		{TXT, `"` + strings.Repeat("x", 256) + `"`, ""},
+		{"MX", " 10 mail.example.com ", "10 mail.example.com"},
+		{"MX", " ", ""},
+	} {
+		got, err := Canonical(tt.typ, tt.in)
+		if tt.want == "" {
+			if err == nil {
+				t.Errorf("Canonical(%s, %q) = %q, want an error", tt.typ, tt.in, got)
+			}
+			continue
+		}
+		if err != nil || got != tt.want {
+			t.Errorf("Canonical(%s, %q) = %q, %v; want %q", tt.typ, tt.in, got, err, tt.want)
+		}
+		if again, err := Canonical(tt.typ, got); err != nil || again != got {
+			t.Errorf("Canonical(%s, %q) = %q, %v; want it unchanged", tt.typ, got, again, err)
+		}
+	}
+}
+
+func TestStringsSurviveEitherNotation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		octets := rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 255), func(b []byte) string { return string(b) })
+		strs := rapid.SliceOfN(octets, 1, 3).Draw(t, "strings")
+		if got, err := ParseStrings(FormatStrings(strs...)); err != nil || !slices.Equal(got, strs) {
+			t.Errorf("decimal: %q, %v", got, err)
+		}
+		if got, err := ParseOctalStrings(FormatOctalStrings(strs...)); err != nil || !slices.Equal(got, strs) {
+			t.Errorf("octal: %q, %v", got, err)
+		}
+	})
+}
+
+func TestNewRecordSet(t *testing.T) {
+	key := Key{Name: "www.example.com.", Type: AAAA}
+	set, err := NewRecordSet(key, 300, "2001:DB8::2", "2001:db8::1", "2001:db8:0::2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"2001:db8::1", "2001:db8::2"}, set.Data); d != "" {
+		t.Errorf("data (-want +got):\n%s", d)
+	}
+	if _, err := NewRecordSet(key, 300); err == nil {
+		t.Error("a set without values: no error")
+	}
+	if _, err := NewRecordSet(key, MaxTTL+1, "2001:db8::1"); err == nil {
+		t.Error("a TTL above the limit: no error")
+	}
+	if _, err := NewRecordSet(key, 300, "2001:db8::1", "nonsense"); err == nil {
+		t.Error("a bad value: no error")
+	}
+}
+
+func TestEqualIgnoresSpelling(t *testing.T) {
+	base := RecordSet{Key: Key{Name: "www.example.com.", Type: A, SetID: "blue"}, TTL: 60, Data: []string{"192.0.2.1"}, Routing: Weighted{10}}
+	if !base.Equal(base.WithListed(Listed{Name: "WWW.example.com"})) {
+		t.Error("a listed spelling makes sets differ")
+	}
+	alias := NewAlias(base.Key, Alias{Zone: "Z1", Target: "lb.example.net."})
+	for what, other := range map[string]RecordSet{
+		"TTL":          func() RecordSet { r := base; r.TTL = 61; return r }(),
+		"data":         func() RecordSet { r := base; r.Data = []string{"192.0.2.2"}; return r }(),
+		"routing":      func() RecordSet { r := base; r.Routing = Weighted{11}; return r }(),
+		"no routing":   func() RecordSet { r := base; r.Routing = nil; return r }(),
+		"identifier":   func() RecordSet { r := base; r.SetID = "green"; return r }(),
+		"health check": func() RecordSet { r := base; r.HealthCheckID = "x"; return r }(),
+		"opaque":       base.WithOpaque(map[string]string{"TrafficPolicyInstanceId": "1"}),
+		"alias":        alias,
+	} {
+		if base.Equal(other) || other.Equal(base) {
+			t.Errorf("sets that differ in %s are equal", what)
+		}
+	}
+	if !alias.Equal(NewAlias(base.Key, Alias{Zone: "Z1", Target: "lb.example.net."})) {
+		t.Error("equal aliases differ")
+	}
+}
+
+func TestChange(t *testing.T) {
+	a, err := NewRecordSet(Key{Name: "www.example.com.", Type: A}, 300, "192.0.2.1", "192.0.2.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := a
+	b.TTL = 60
+	for want, c := range map[Action]Change{Create: {New: &a}, Delete: {Old: &a}, Update: {Old: &a, New: &b}, Assert: {Old: &a, New: &a}} {
+		if got := c.Action(); got != want || c.Key() != a.Key {
+			t.Errorf("got %s of %s, want %s of %s", got, c.Key(), want, a.Key)
+		}
+	}
+	if values, chars := (Group{{Old: &a, New: &b}}).Size(); values != 4 || chars != 36 {
+		t.Errorf("an update of two values of nine characters: size %d, %d; want 4, 36", values, chars)
+	}
+}
+
+func FuzzCanonical(f *testing.F) {
+	for _, t := range []Type{A, AAAA, CNAME, TXT} {
+		for _, v := range []string{"192.0.2.1", "::1", "a.b", `"x" y`, `"\"`, ""} {
+			f.Add(string(t), v)
+		}
+	}
+	f.Fuzz(func(t *testing.T, typ, value string) {
+		got, err := Canonical(Type(typ), value)
+		if err != nil {
+			return
+		}
+		if again, err := Canonical(Type(typ), got); err != nil || again != got {
+			t.Errorf("Canonical(%s, %q) = %q, then %q, %v", typ, value, got, again, err)
+		}
+	})
+}
