@@ -18,6 +18,7 @@ type ledger struct {
 	byObject map[string]map[string]bool        // problems, by object and text
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
 	open     map[plan.Reason]int
+	wished   []string // permissions that would help
 }
 
 func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
@@ -51,6 +52,16 @@ func (l *ledger) problems(object string, problems []plan.Problem, unknown string
 	l.byObject[object] = now
 	if len(now) == 0 {
 		delete(l.byObject, object)
+	}
+}
+
+// wishes tells of permissions that would help and are not there.
+func (l *ledger) wishes(all []string) {
+	for _, wish := range all {
+		if !slices.Contains(l.wished, wish) {
+			l.wished = append(l.wished, wish)
+			l.log.Warn("a permission would help: " + wish)
+		}
 	}
 }
 

@@ -91,6 +91,9 @@ var errNoZone = errors.New("no hosted zone can be seen")
 const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type against the zones of this account, " +
 	"and that the credentials are those of the account that has them"
 
+// wisher is a provider that can name what would help it and was not granted.
+type wisher interface{ Wishes() []string }
+
 // readZones lists the zones and has a worker for each.
 func (c *Controller) readZones(ctx context.Context) error {
 	zones, err := zone.List(ctx, c.Provider, c.Log)
@@ -98,6 +101,9 @@ func (c *Controller) readZones(ctx context.Context) error {
 		err = &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
 	}
 	c.note("", err)
+	if w, ok := c.Provider.(wisher); ok {
+		c.ledger.wishes(w.Wishes())
+	}
 	if err != nil || slices.Equal(zones, c.places.zones) {
 		return err
 	}
