@@ -12,6 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/provider"
 )
 
@@ -35,6 +37,9 @@ func environ(vars map[string]string) func(string) (string, bool) {
 
 func TestPrintError(t *testing.T) {
 	denied := &provider.Error{Kind: provider.ErrDenied, Op: "ListHostedZones", Hint: "allow route53:ListHostedZones"}
+	frozen := func(source, reason string) error {
+		return &controller.FrozenError{Source: source, Status: objects.Status{Reason: reason, Hint: "mend it"}}
+	}
 	tests := []struct {
 		name string
 		err  error
@@ -51,6 +56,12 @@ func TestPrintError(t *testing.T) {
 			"error: ListHostedZones: access denied\nhint:  allow route53:ListHostedZones\n", 1},
 		{"only a code", &Error{Code: 2}, "", 2},
 		{"code and message", &Error{Err: errors.New("held"), Code: 3}, "error: held\n", 3},
+		{"joined", errors.Join(errors.Join(errorf("a", "one"), nil), errors.New("two"), denied),
+			"error: one\nhint:  a\nerror: two\nerror: ListHostedZones: access denied\nhint:  allow route53:ListHostedZones\n", 1},
+		{"wrapped joined", fmt.Errorf("read: %w", errors.Join(errors.New("one"), errors.New("two"))), "error: read: one\n       two\n", 1},
+		{"joined with a code", errors.Join(errors.New("one"), &Error{Err: errors.New("held"), Code: 3}), "error: one\nerror: held\n", 3},
+		{"one cause for several sources", errors.Join(frozen("service", "x.yaml"), frozen("ingress", "x.yaml"), frozen("node", "y.yaml")),
+			"error: read source service and ingress: x.yaml\nhint:  mend it\nerror: read source node: y.yaml\nhint:  mend it\n", 1},
 		{"lines", errorf("a\nb", "one\ntwo"), "error: one\n       two\nhint:  a\n       b\n", 1},
 	}
 	for _, tt := range tests {

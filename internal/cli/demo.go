@@ -29,10 +29,10 @@ func demoWord() command {
 	return command{
 		name:  "demo",
 		brief: "see it at work on this machine: no cloud, no cluster, no trace afterwards",
-		detail: `Runs the real controller on a directory of manifests against an emulated Route 53
-with DNS, all on this machine. It prints the record sets that it made and the dig
-lines to try, follows your edits of the manifests, and ends with Ctrl-C. Neither
-credentials nor AWS settings of the environment are looked at.`,
+		detail: `Runs the real controller on a directory of manifests against an emulated Route
+53 with DNS, all on this machine. It prints the record sets that it made and the
+dig lines to try, follows your edits of the manifests, and ends with Ctrl-C.
+Neither credentials nor AWS settings of the environment are looked at.`,
 		new: func() runner { return &demoCommand{} },
 	}
 }

@@ -33,11 +33,13 @@ func emulatorWord() command {
 	return command{
 		name:  "emulator",
 		brief: "be a strict Route 53 with DNS on this machine, to try things out",
-		detail: `Emulates Amazon Route 53's API and its name servers on loopback addresses, with the
-service's limits, messages and order. Nothing is kept when it ends. Point Signpost,
-ExternalDNS or the AWS CLI at it:
+		detail: `Emulates Amazon Route 53's API and its name servers on loopback addresses, with
+the service's limits, messages and order. Nothing is kept when it ends. Point
+Signpost, ExternalDNS or the AWS CLI at it:
 
-  export AWS_ENDPOINT_URL=http://127.0.0.1:4580 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
+  signpost emulator --zone=example.com &
+  export AWS_ENDPOINT_URL=http://127.0.0.1:4580 AWS_DEFAULT_REGION=us-east-1
+  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
   aws route53 list-hosted-zones
   dig @127.0.0.1 -p 5053 example.com SOA`,
 		new: func() runner { return &emulatorCommand{} },

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command line would end a second late under -race
 			env.Setenv("AWS_ACCESS_KEY_ID", "any")
 			env.Setenv("AWS_SECRET_ACCESS_KEY", "any")
 			env.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // until the script has an emulator
@@ -127,7 +128,9 @@ func startEmulator(ts *testscript.TestScript, args []string) {
 	})
 	lines := bufio.NewScanner(stdout)
 	if lines.Scan() {
-		ts.Setenv("AWS_ENDPOINT_URL", strings.Fields(lines.Text())[3])
+		url := strings.Fields(lines.Text())[3]
+		ts.Setenv("AWS_ENDPOINT_URL", url)
+		ts.Setenv("ADDRESS", strings.TrimPrefix(url, "http://"))
 	}
 	if lines.Scan() {
 		e.dns = strings.Fields(lines.Text())[1]

@@ -146,10 +146,10 @@ func (t *teller) table(made []change) string {
 		byObject[c.object] = append(byObject[c.object], c)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "In the zone %s it made\n", demoDomain)
+	fmt.Fprintf(&b, "In the zone %s it made\n\n", demoDomain)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, object := range slices.Sorted(maps.Keys(byObject)) {
-		fmt.Fprintf(w, "\n  for %s\n", object)
+		fmt.Fprintf(w, "  for %s\n", object)
 		for _, c := range byObject[object] {
 			if c.New != nil {
 				fmt.Fprintf(w, "    %s\t%s\t%s\n", c.New.Name.Host(), c.New.Type, content(c.New))

@@ -4,11 +4,16 @@
 //
 // It hides the order of things at start (nothing is planned before every kind
 // has been read or is known to be unreadable), the window that makes one batch
-// of a burst, the passes over whole zones that repair drift, and who has been
-// told what. After the start no error of the data or of the provider ends the
-// loop: it is reported, and tried again.
+// of a burst, the passes over whole zones that repair drift, the names that are
+// owed since they were tried in vain, and who has been told what. After the
+// start no error of the data or of the provider ends the loop: it is reported,
+// and tried again after pauses that grow up to the interval between passes.
 //
-// The package may import every room but cli, console and emulator.
+// What a live change costs depends on the names that it touches, neither on the
+// size of a zone nor on the number of zones or objects; a pass is linear in
+// both.
+//
+// The package may import every room but claim, cli, console and emulator.
 //
 //	c := controller.New(controller.Config{Feed: feed, Deriver: deriver, Provider: p, Rules: rules, Log: log})
 //	err := c.Run(ctx)             // until ctx ends

@@ -275,10 +275,7 @@ func (s *saga) done() []error {
 		notes := o.GetAnnotations()
 		target := strings.Split(notes["external-dns.kubernetes.io/target"], ",")
 		if strings.HasPrefix(id, "service") {
-			target = nil
-			for _, lb := range s.serviceTargets(o) {
-				target = append(target, lb)
-			}
+			target = s.serviceTargets(o)
 		}
 		if len(target) == 0 || target[0] == "" {
 			continue

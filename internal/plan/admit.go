@@ -46,7 +46,7 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 	key := want.set.Key
 	s := d.standing[key]
 	switch {
-	case key.Name == d.Zone.Name && (key.Type == dns.NS || key.Type == dns.SOA):
+	case d.apexOwn(key):
 		return ApexProtected, fmt.Sprintf("the %s set of the zone itself is never changed", key.Type)
 	case key.Name == d.Zone.Name && key.Type == dns.CNAME:
 		return ApexProtected, "a CNAME cannot stand at the apex of a zone; use addresses, or a target that can be an alias"
@@ -212,8 +212,8 @@ func (d *decision) claimObstacle(want *desired) (Reason, string) {
 	switch have, known := d.claims[at]; {
 	case known && have.Claim.Owner != d.Owner:
 		return NotOwned, fmt.Sprintf("owner %q claims it (%s), and we are %q", have.Claim.Owner, at.Name.Host(), d.Owner)
-	case known && stands && !mayChange(have):
-		return taken("the TXT there holds more than our claim")
+	case known && !mayChange(have) && (stands || !namesOne(have.Claim, want.askers)):
+		return taken("the TXT there would have to change, and holds more than our claim")
 	case !known && slices.ContainsFunc(d.Sets(at.Name), func(s dns.RecordSet) bool { return s.Key == at }):
 		return taken("another TXT stands there")
 	}

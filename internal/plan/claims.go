@@ -62,7 +62,7 @@ func (d *decision) writeClaims() {
 		if stands {
 			c = have.Claim
 		}
-		named := stands && c.Resource == "" || slices.ContainsFunc(n.askers, func(o Object) bool { return c.Names(o.Resource()) })
+		named := stands && namesOne(c, n.askers)
 		named = named || stands && d.holdsAnother(at)
 		if !named {
 			c.Resource = n.askers[0].Resource()
@@ -76,6 +76,11 @@ func (d *decision) writeClaims() {
 			d.changes = append(d.changes, dns.Change{Old: &have.Set, New: &next})
 		}
 	}
+}
+
+// namesOne reports whether a claim needs no other label where these ask.
+func namesOne(c claim.Claim, askers []Object) bool {
+	return c.Resource == "" || slices.ContainsFunc(askers, func(o Object) bool { return c.Names(o.Resource()) })
 }
 
 // holdsAnother reports whether a claim is in force for a set that nobody wants,
@@ -128,18 +133,12 @@ func (d *decision) claimStays(c claim.Found, makesWay bool) (Reason, string) {
 	if !mayChange(c) {
 		return ClaimTaken, "it holds more than our claim; take out by hand what is not needed"
 	}
-	used := false
 	for _, key := range sortedKeys(d.standing) {
-		s := d.standing[key]
-		if !slices.ContainsFunc(s.claims, func(f claim.Found) bool { return f.Set.Key == at }) {
-			continue
-		}
-		used = true
-		if d.relies(s, at) {
+		if s := d.standing[key]; s.claimedBy(at) && d.relies(s, at) {
 			return Conflict, fmt.Sprintf("it claims %s", key)
 		}
 	}
-	if used {
+	if d.used(at) {
 		return "", ""
 	}
 	return d.orphanStays(c, makesWay)
@@ -167,6 +166,9 @@ func (d *decision) orphanStays(c claim.Found, makesWay bool) (Reason, string) {
 		if d.closed[reading.Name] || !d.Filter.Match(reading.Name) || d.Frozen != nil && d.Frozen(reading.Name) != "" {
 			return Frozen, "nothing changes at the name that it speaks of at present"
 		}
+	}
+	if keys := d.awaits(c); len(keys) > 0 && !makesWay {
+		return Conflict, fmt.Sprintf("it waits for %s", keys[0])
 	}
 	for _, set := range d.around {
 		if !d.managed(set.Type) && !isClaim(set) && slices.ContainsFunc(d.Claims.For(d.around, set, d.Zone.Name),
@@ -210,37 +212,49 @@ func (d *decision) assert(c claim.Found, in map[dns.Key]bool) {
 	d.changes = append(d.changes, dns.Change{Old: &c.Set, New: &c.Set})
 }
 
-// takeNothing gives the group up if its claims would speak of a set that stands
-// and is not ours: a new one that two names share, or one that cannot go with
-// its set and has another reading.
-func (d *decision) takeNothing() {
+// proveClaims gives the group up if it would leave a set that we made or had
+// without a claim of ours, or give us somebody else's: names of claims can be
+// read in several ways, and what a claim speaks of depends on what stands.
+func (d *decision) proveClaims() {
 	if d.Claims == nil || len(d.changes) == 0 {
 		return
 	}
+	changes := map[dns.Key]dns.Change{}
+	for _, c := range d.changes {
+		changes[c.Key()] = c
+	}
 	then := slices.DeleteFunc(slices.Clone(d.around), func(s dns.RecordSet) bool {
-		return slices.ContainsFunc(d.changes, func(c dns.Change) bool { return c.Key() == s.Key })
+		_, changed := changes[s.Key]
+		return changed
 	})
 	for _, c := range d.changes {
 		if c.New != nil {
 			then = append(then, *c.New)
 		}
 	}
-	for _, set := range d.around {
-		if isClaim(set) || d.owns(d.around, set) || !d.owns(then, set) {
+	for _, set := range then {
+		_, changed := changes[set.Key]
+		if isClaim(set) || d.apexOwn(set.Key) || !changed && !d.stands(set.Key) || d.owns(then, set) == (changed || d.owns(d.around, set)) {
 			continue
 		}
-		if !slices.ContainsFunc(d.Sets(set.Name), func(s dns.RecordSet) bool { return s.Key == set.Key }) {
-			continue // it is wanted, and does not stand
-		}
 		for _, c := range d.changes {
+			var askers []Object
 			if want := d.wanted[c.Key()]; want != nil {
-				d.refuse(c.Key(), want.askers, NotOwned, fmt.Sprintf(
-					"a claim of this name would speak of %s too, which is not ours; delete that by hand, or ask for another name", set.Key))
+				askers = want.askers
+			}
+			if c.Action() != dns.Assert {
+				d.refuse(c.Key(), askers, NotOwned, fmt.Sprintf(
+					"with it %s would change its owner, since the names of claims at both can be read in two ways; ask for another name, or use another --txt-prefix", set.Key))
 			}
 		}
 		d.changes = nil
 		return
 	}
+}
+
+// stands reports whether the zone holds a set, as opposed to its being wanted.
+func (d *decision) stands(key dns.Key) bool {
+	return slices.ContainsFunc(d.Sets(key.Name), func(s dns.RecordSet) bool { return s.Key == key })
 }
 
 // owns reports whether the claim in force for a set would be ours, were these

@@ -19,6 +19,7 @@ type decision struct {
 	claims   map[dns.Key]claim.Found  // at the names of their claims
 	around   []dns.RecordSet          // all that tells what a claim speaks of
 	wanted   map[dns.Key]*desired     // at names where something may change
+	asked    map[dns.Key][]Object     // who asks for what there, winners and losers
 	closed   map[dns.Name]bool        // names at which nothing may change
 	needs    map[dns.Key]*neededClaim // claims that must stand, by their key
 
@@ -33,6 +34,10 @@ type standing struct {
 	ours   bool
 }
 
+func (s *standing) claimedBy(at dns.Key) bool {
+	return slices.ContainsFunc(s.claims, func(f claim.Found) bool { return f.Set.Key == at })
+}
+
 // names reports whether the claim in force names an object.
 func (s *standing) names(o Object) bool {
 	return s.ours && len(s.claims) > 0 && s.claims[0].Claim.Names(o.Resource())
@@ -43,7 +48,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	d := &decision{
 		planner: p, names: names,
 		standing: map[dns.Key]*standing{}, claims: map[dns.Key]claim.Found{}, wanted: map[dns.Key]*desired{},
-		closed: map[dns.Name]bool{}, needs: map[dns.Key]*neededClaim{},
+		asked: map[dns.Key][]Object{}, closed: map[dns.Name]bool{}, needs: map[dns.Key]*neededClaim{},
 	}
 	d.gather()
 	for _, name := range names {
@@ -63,7 +68,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	d.writeClaims()
 	d.sweepClaims()
 	d.assertClaims()
-	d.takeNothing()
+	d.proveClaims()
 	return arrange(p.Zone, d.changes), d.refusals
 }
 
@@ -78,8 +83,7 @@ func (d *decision) gather() {
 	}
 	for _, name := range d.names {
 		for _, set := range d.Sets(name) {
-			apexOwn := name == d.Zone.Name && (set.Type == dns.NS || set.Type == dns.SOA)
-			if apexOwn || !d.managed(set.Type) || d.Claims != nil && isClaim(set) {
+			if d.apexOwn(set.Key) || !d.managed(set.Type) || d.Claims != nil && isClaim(set) {
 				continue
 			}
 			s := &standing{set: set, ours: d.Claims == nil}
@@ -90,6 +94,11 @@ func (d *decision) gather() {
 			d.standing[set.Key] = s
 		}
 	}
+}
+
+// apexOwn reports whether a set belongs to the zone itself.
+func (d *decision) apexOwn(key dns.Key) bool {
+	return key.Name == d.Zone.Name && (key.Type == dns.NS || key.Type == dns.SOA)
 }
 
 // lookAround collects the claims of the family, and all that those may speak
@@ -129,6 +138,7 @@ func (d *decision) lookAround() {
 			}
 		}
 	}
+	slices.SortFunc(d.around, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
 }
 
 // settle fills in what is wanted at one name. A name outside the filter, and a
@@ -145,6 +155,11 @@ func (d *decision) settle(name dns.Name) {
 		d.tellFrozen(name, offers, why)
 		return
 	}
+	for _, o := range offers {
+		for _, set := range o.sets {
+			d.asked[set.Key] = append(d.asked[set.Key], o.by)
+		}
+	}
 	d.markHolders(name, offers)
 	settled, contested := settle(name, offers)
 	maps.Copy(d.wanted, settled)
@@ -152,7 +167,7 @@ func (d *decision) settle(name dns.Name) {
 }
 
 // markHolders notes who holds what: whom the claim names or, where it names
-// none of those who ask, who wants just what stands. Where two names share a
+// none of those who ask, who wants what stands, or a part of it. Where two names share a
 // claim its label may be meant for the other, and counts last. A claim whose
 // set is gone still names who held it.
 func (d *decision) markHolders(name dns.Name, offers []offer) {
@@ -164,34 +179,58 @@ func (d *decision) markHolders(name dns.Name, offers []offer) {
 			continue
 		}
 		label := func(o offer) bool { return s.names(o.by) }
-		content := func(o offer) bool { return slices.ContainsFunc(o.sets, s.set.Equal) }
+		content := func(o offer) bool {
+			return slices.ContainsFunc(o.sets, func(set dns.RecordSet) bool { return partOf(set, s.set) })
+		}
 		if d.shares(s) {
-			mark(key, offers, content, label)
+			mark(key, present, offers, content, label)
 		} else {
-			mark(key, offers, label, content)
+			mark(key, present, offers, label, content)
 		}
 	}
-	for at, c := range d.claims {
-		if c.Claim.Owner != d.Owner {
-			continue
-		}
-		for _, r := range d.Claims.Reads(at.Name, d.Zone.Name) {
-			key := dns.Key{Name: r.Name, Type: r.Type, SetID: at.SetID}
-			if r.Name == name && d.standing[key] == nil {
-				mark(key, offers, func(o offer) bool { return c.Claim.Names(o.by.Resource()) })
+	for _, c := range d.claims {
+		for _, key := range d.awaits(c) {
+			if key.Name == name {
+				mark(key, awaited, offers, func(o offer) bool { return c.Claim.Names(o.by.Resource()) })
 			}
 		}
 	}
 }
 
+// awaits returns what a claim of ours waits for that no standing set uses: the
+// sets of which it can speak and for which the object that it names asks.
+func (d *decision) awaits(c claim.Found) []dns.Key {
+	if c.Claim.Owner != d.Owner || d.used(c.Set.Key) {
+		return nil
+	}
+	var keys []dns.Key
+	for _, r := range d.Claims.Reads(c.Set.Name, d.Zone.Name) {
+		key := dns.Key{Name: r.Name, Type: r.Type, SetID: c.Set.SetID}
+		if slices.ContainsFunc(d.asked[key], func(o Object) bool { return c.Claim.Names(o.Resource()) }) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// used reports whether a claim speaks of a standing set.
+func (d *decision) used(at dns.Key) bool {
+	for _, s := range d.standing {
+		if s.claimedBy(at) {
+			return true
+		}
+	}
+	return false
+}
+
 // mark makes those the holders of a key that the first test admits which admits
 // any.
-func mark(key dns.Key, offers []offer, tests ...func(offer) bool) {
+func mark(key dns.Key, rank rank, offers []offer, tests ...func(offer) bool) {
 	for _, test := range tests {
 		found := false
-		for _, o := range offers {
-			if test(o) {
-				o.holds[key], found = true, true
+		for i := range offers {
+			if o := &offers[i]; test(*o) {
+				o.holds[key], o.rank, found = true, max(o.rank, rank), true
 			}
 		}
 		if found {

@@ -20,8 +20,17 @@ type desired struct {
 type offer struct {
 	by    Object
 	sets  []dns.RecordSet
-	holds map[dns.Key]bool // what stands there and is his
+	holds map[dns.Key]bool // what is his there
+	rank  rank             // by the best that he holds
 }
+
+type rank int
+
+const (
+	nothing rank = iota
+	awaited      // what is gone, and its claim still names him
+	present      // what stands
+)
 
 // settle brings the offers for one name to one set a key. Objects that want the
 // same agree, and address sets unite as ExternalDNS unites them: those of
@@ -33,7 +42,7 @@ type offer struct {
 // point half here and half there.
 func settle(name dns.Name, offers []offer) (map[dns.Key]*desired, []Refusal) {
 	slices.SortFunc(offers, func(a, b offer) int {
-		return cmp.Or(cmp.Compare(min(len(b.holds), 1), min(len(a.holds), 1)), a.by.older(b.by))
+		return cmp.Or(cmp.Compare(b.rank, a.rank), a.by.older(b.by))
 	})
 	accepted := map[dns.Key]*desired{}
 	for i := range offers {
@@ -126,6 +135,14 @@ func agree(d *desired, by Object, set dns.RecordSet) bool {
 	}
 	kind := d.askers[0].Kind
 	return by.Kind == kind && (kind == "service" || set.TTL == d.set.TTL)
+}
+
+// partOf reports whether a set is another, or holds some of its addresses.
+func partOf(set, whole dns.RecordSet) bool {
+	if set.Type.Address() && set.Alias == nil && !slices.ContainsFunc(set.Data, func(d string) bool { return !slices.Contains(whole.Data, d) }) {
+		set.Data = whole.Data
+	}
+	return set.Equal(whole)
 }
 
 func union(a, b []string) []string {

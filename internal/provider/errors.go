@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -9,8 +10,11 @@ import (
 var (
 	// ErrConflict: the zone holds something other than believed. Read again now.
 	ErrConflict = errors.New("the zone holds something else")
-	// ErrThrottled: too many requests, or the zone is still busy. Wait.
+	// ErrThrottled: too many requests of the account. Wait.
 	ErrThrottled = errors.New("the service asks to wait")
+	// ErrBusy, an ErrThrottled: one zone is not ready for the next request. Wait
+	// with that zone.
+	ErrBusy = fmt.Errorf("%w until the zone is ready", ErrThrottled)
 	// ErrDenied: credentials or permissions are missing. Tell a person, retry slowly.
 	ErrDenied = errors.New("access denied")
 	// ErrRejected: the named groups are wrong; the rest of the batch may go on.
@@ -19,7 +23,7 @@ var (
 
 // Error is what a DNS service answered.
 type Error struct {
-	Kind  error  // one of ErrConflict, ErrThrottled, ErrDenied, ErrRejected
+	Kind  error  // one of ErrConflict, ErrThrottled, ErrBusy, ErrDenied, ErrRejected
 	Op    string // the act, as the service's API names it: "ChangeResourceRecordSets"
 	Zone  string // ID of the zone, "" where there is none
 	Hint  string // what a person can do, "" if nothing is known

@@ -4,11 +4,17 @@
 // plans changed owner names against it, and applies the groups of the plan in
 // batches. It hides everything that can go wrong on the way: a refused group
 // stops no other, a conflict is read again and planned again, a throttled call
-// waits, and a write of unknown outcome is looked up. What it cannot do it
-// returns as a [Failure] or an error; it never loses a change silently.
+// waits, and a write of unknown outcome is looked up; where even that has no
+// answer the names are in doubt, and are read before they are planned again.
+// What it cannot do it returns as a [Failure] or an error; it never loses a
+// change silently.
 //
-// A Worker is used by one goroutine. The package may import dns, plan and
-// provider, and logs what it changes.
+// The image is written through: between [Worker.Read] and the next no call
+// reads what was not in conflict or in doubt. Nothing is planned before the
+// first Read is done.
+//
+// A Worker is used by one goroutine. The package may import dns, claim, plan
+// and provider, and logs what it changes.
 //
 //	w := zone.NewWorker(z, p, rules, log)
 //	err := w.Read(ctx)                       // the whole zone, once

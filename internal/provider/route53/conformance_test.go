@@ -145,7 +145,7 @@ func TestTrouble(t *testing.T) {
 		written bool
 	}{
 		{"throttled", emulator.Fault{Code: "Throttling"}, provider.ErrThrottled, false},
-		{"busy", emulator.Fault{Code: "PriorRequestNotComplete"}, provider.ErrThrottled, false},
+		{"busy", emulator.Fault{Code: "PriorRequestNotComplete"}, provider.ErrBusy, false},
 		{"denied", emulator.Fault{Code: "AccessDenied"}, provider.ErrDenied, false},
 		{"failing", emulator.Fault{Code: "InternalFailure"}, nil, false},
 		{"cut before", emulator.Fault{Cut: true}, nil, false},

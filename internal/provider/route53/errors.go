@@ -22,6 +22,7 @@ import (
 const (
 	codeNoSuchZone   = "NoSuchHostedZone"
 	codeInvalidInput = "InvalidInput"
+	codeBusyZone     = "PriorRequestNotComplete"
 )
 
 var (
@@ -29,7 +30,7 @@ var (
 
 	throttlingCodes = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
 		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded",
-		"SlowDown", "PriorRequestNotComplete"}
+		"SlowDown"}
 	permissionCodes = []string{"AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedOperation"}
 	credentialCodes = []string{"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch",
 		"InvalidSignatureException", "IncompleteSignature", "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired",
@@ -49,11 +50,6 @@ func (m markedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error
 	}
 	return c, err
 }
-
-type credentialsError struct{ cause error }
-
-func (e *credentialsError) Error() string { return "no credentials: " + e.cause.Error() }
-func (e *credentialsError) Unwrap() error { return e.cause }
 
 // answer is the service's own words without the SDK's wrapping, which stays
 // reachable below.
@@ -75,8 +71,7 @@ func (p *Provider) fail(op, zone string, batch dns.Batch, err error) error {
 	var unsigned *credentialsError
 	switch {
 	case errors.As(err, &unsigned):
-		e.Kind, e.Cause, e.Hint = provider.ErrDenied, unsigned, "give it credentials: AWS_ACCESS_KEY_ID and "+
-			"AWS_SECRET_ACCESS_KEY, a profile, or a role (IRSA, EKS Pod Identity, instance profile)"
+		e.Kind, e.Cause, e.Hint = provider.ErrDenied, unsigned, unsigned.hint()
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return unknown(op, zone, err)
 	case !errors.As(err, &refused):
@@ -91,6 +86,7 @@ func (p *Provider) fail(op, zone string, batch dns.Batch, err error) error {
 }
 
 func unknown(op, zone string, err error) error {
+	err = &unknownError{err}
 	if zone == "" {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -104,10 +100,7 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 	if errors.As(e.Cause, &response) {
 		status = response.HTTPStatusCode()
 	}
-	words := code
-	if m := refused.ErrorMessage(); m != "" {
-		words += ": " + m
-	}
+	words := plain(e.Cause)
 	var invalid *types.InvalidChangeBatch
 	switch {
 	case errors.As(e.Cause, &invalid):
@@ -117,6 +110,8 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 		}
 		words = strings.Join(messages, "; ")
 		e.Groups, e.Kind = blame(messages, batch)
+	case code == codeBusyZone:
+		e.Kind = provider.ErrBusy
 	case slices.Contains(throttlingCodes, code) || status == http.StatusTooManyRequests:
 		e.Kind = provider.ErrThrottled
 	case slices.Contains(credentialCodes, code):

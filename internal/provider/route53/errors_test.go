@@ -135,7 +135,7 @@ func TestCodes(t *testing.T) {
 	}{
 		{400, "Throttling", "Rate exceeded", provider.ErrThrottled, ""},
 		{429, "TooManyRequests", "", provider.ErrThrottled, ""},
-		{400, "PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.", provider.ErrThrottled, ""},
+		{400, "PriorRequestNotComplete", "The request was rejected because Route 53 was still processing a prior request.", provider.ErrBusy, ""},
 		{403, "AccessDenied", "User: arn:aws:iam::1:user/u is not authorized to perform: route53:ChangeResourceRecordSets", provider.ErrDenied,
 			"allow route53:ChangeResourceRecordSets on arn:aws:route53:::hostedzone/Z1"},
 		{403, "InvalidClientTokenId", "The security token included in the request is invalid.", provider.ErrDenied, "check the access key"},

@@ -16,7 +16,6 @@ package route53
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -27,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	api "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -72,9 +72,9 @@ var _ provider.Provider = (*Provider)(nil)
 // error means that the configuration cannot be read, for example a profile
 // that does not exist.
 func New(ctx context.Context, options Options, filter dns.Filter, version string) (*Provider, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(defaultRegion))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(defaultRegion), config.WithLogger(logging.Nop{}))
 	if err != nil {
-		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+		return nil, configurationError(err)
 	}
 	cfg.APIOptions = append(cfg.APIOptions, middleware.AddUserAgentKeyValue("signpost", version))
 	return newProvider(cfg, options, filter)

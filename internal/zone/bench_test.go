@@ -1,0 +1,47 @@
+package zone_test
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/provider/memory"
+	"github.com/signpost-dns/signpost/internal/zone"
+)
+
+// BenchmarkSync changes one name in zones of several sizes; the cost shall not
+// depend on the size.
+func BenchmarkSync(b *testing.B) {
+	for _, size := range []int{1_000, 200_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			naming, err := claim.NewNaming("", "", "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			p := memory.New(dns.Traits{Atomic: true}, example)
+			p.PageSize = size + 2
+			for i := range size {
+				p.Put(example, dns.RecordSet{Key: dns.Key{Name: name(fmt.Sprint("h", i)), Type: dns.A}, TTL: 60, Data: []string{"192.0.2.1"}})
+			}
+			rules := plan.Rules{Owner: "me", Claims: &naming, Policy: plan.Sync, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}}
+			w := zone.NewWorker(example, p, rules, slog.New(slog.DiscardHandler))
+			if err := w.Read(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			want := plan.Want{By: plan.Object{Kind: "service", Namespace: "default", Name: "web"}}
+			wanted := zone.Wanted{At: func(dns.Name) []plan.Want { return []plan.Want{want} }}
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				want.Set = dns.RecordSet{Key: dns.Key{Name: name("www"), Type: dns.A}, TTL: 60, Data: []string{fmt.Sprintf("192.0.2.%d", n%200)}}
+				if out := w.Sync(b.Context(), names("www"), wanted); len(out.Applied) == 0 {
+					b.Fatal(out.Err, out.Plan)
+				}
+			}
+		})
+	}
+}
