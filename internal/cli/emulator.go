@@ -126,22 +126,15 @@ func (c *emulatorCommand) makeTrouble(server *emulator.Server) error {
 	return nil
 }
 
-// faultActions are the actions that the emulator knows.
-func faultActions() []string {
-	return []string{"ChangeResourceRecordSets", "ChangeTagsForResource", "CreateHostedZone", "DeleteHostedZone", "GetChange",
-		"GetHostedZone", "GetHostedZoneLimit", "ListHostedZones", "ListHostedZonesByName", "ListResourceRecordSets",
-		"ListTagsForResource", "ListTagsForResources", "TestDNSAnswer"}
-}
-
 func parseFault(entry string) (emulator.Fault, error) {
 	parts := strings.Split(entry, ":")
 	bad := errorf("write for example --fault=ChangeResourceRecordSets:Throttling:3", "--fault: %q is not ACTION:CODE or ACTION:CODE:N", entry)
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
 		return emulator.Fault{}, bad
 	}
-	if !slices.Contains(faultActions(), parts[0]) {
-		hint := "the actions are " + strings.Join(faultActions(), ", ")
-		for _, action := range faultActions() {
+	if !slices.Contains(emulator.Actions(), parts[0]) {
+		hint := "the actions are " + strings.Join(emulator.Actions(), ", ")
+		for _, action := range emulator.Actions() {
 			if strings.EqualFold(action, parts[0]) {
 				hint = didYouMean([]string{action})
 			}

@@ -51,10 +51,6 @@ func hintOf(err error) string {
 	if errors.As(err, &e) && e.Hint != "" {
 		return e.Hint
 	}
-	var other interface{ Hint() string }
-	if errors.As(err, &other) && other.Hint() != "" {
-		return other.Hint()
-	}
 	return provider.Hint(err)
 }
 

@@ -44,10 +44,19 @@ var (
 // an empty label, white space, or exceeds the limits of RFC 1035 is an error
 // that quotes the input.
 func ParseName(s string) (Name, error) {
-	if _, err := netip.ParseAddr(strings.TrimSuffix(s, ".")); err == nil {
+	if isAddress(strings.TrimSuffix(s, ".")) {
 		return "", fmt.Errorf("domain name %q: %w", s, errAddress)
 	}
 	return parseName(s, decimal)
+}
+
+func isAddress(s string) bool {
+	// Few names end in a digit or hold a colon, and an address does.
+	if s == "" || (s[len(s)-1] < '0' || s[len(s)-1] > '9') && !strings.Contains(s, ":") {
+		return false
+	}
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }
 
 // ParseOctalName reads a name as Amazon Route 53 lists it, where \ooo is octal:
@@ -65,11 +74,13 @@ func parseName(s string, base radix) (Name, error) {
 }
 
 func canonicalName(s string, base radix) (Name, error) {
-	if s == "" {
+	switch {
+	case s == "":
 		return "", errEmptyName
-	}
-	if s == "." {
+	case s == ".":
 		return Root, nil
+	case plainName(s):
+		return Name(s), nil
 	}
 	var out strings.Builder
 	out.Grow(len(s) + 1)
@@ -93,6 +104,27 @@ func canonicalName(s string, base radix) (Name, error) {
 		return "", errNameTooBig
 	}
 	return Name(out.String()), nil
+}
+
+// plainName reports whether s is a canonical name without escapes, as nearly
+// every name is.
+func plainName(s string) bool {
+	if len(s) >= MaxName || s[len(s)-1] != '.' {
+		return false
+	}
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '.':
+			if i == start || i-start > MaxLabel {
+				return false
+			}
+			start = i + 1
+		case !octalPlain(c) && c != '*':
+			return false
+		}
+	}
+	return true
 }
 
 // cutLabel returns the octets of the first label of s, folded to lower case,
@@ -260,27 +292,52 @@ func (n Name) Within(zone Name) bool {
 	return slashes%2 == 0
 }
 
-// Compare orders names as RFC 4034 section 6.1 does, by labels from the right,
-// so that what lies below a name follows it.
+// Compare orders names as RFC 4034 section 6.1 does, by the octets of their
+// labels from the right, so that what lies below a name follows it.
 func (n Name) Compare(m Name) int {
 	if n == m {
 		return 0
 	}
 	a, b := n.labels(), m.labels()
-	for i := 1; i <= len(a) && i <= len(b); i++ {
-		if c := strings.Compare(a[len(a)-i], b[len(b)-i]); c != 0 {
+	for a != "" && b != "" {
+		var x, y string
+		a, x = lastLabel(a)
+		b, y = lastLabel(b)
+		if x == y {
+			continue
+		}
+		if c := strings.Compare(octets(x), octets(y)); c != 0 {
 			return c
 		}
 	}
 	return len(a) - len(b)
 }
 
-func (n Name) labels() []string {
-	labels := make([]string, 0, strings.Count(string(n), "."))
-	for rest := n; rest != Root && rest != ""; {
-		var label string
-		label, rest = rest.Cut()
-		labels = append(labels, label)
+// labels returns the name without its final dot, so that the root has none.
+func (n Name) labels() string { return strings.TrimSuffix(string(n), ".") }
+
+// lastLabel splits off the label behind the last dot that is not escaped.
+func lastLabel(s string) (rest, label string) {
+	for i := len(s); ; {
+		i = strings.LastIndexByte(s[:i], '.')
+		if i < 0 {
+			return "", s
+		}
+		head := s[:i]
+		if slashes := len(head) - len(strings.TrimRight(head, `\`)); slashes%2 == 0 {
+			return head, s[i+1:]
+		}
 	}
-	return labels
+}
+
+// octets undoes the escapes of a label.
+func octets(label string) string {
+	if strings.IndexByte(label, '\\') < 0 {
+		return label
+	}
+	raw, _, err := cutLabel(label, decimal)
+	if err != nil {
+		return label
+	}
+	return string(raw)
 }

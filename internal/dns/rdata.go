@@ -85,7 +85,7 @@ func parseStrings(s string, base radix) ([]string, error) {
 		if !ok || len(octets) > 255 {
 			return nil, fmt.Errorf("TXT value %q: %w", s, errBadStrings)
 		}
-		out = append(out, string(octets))
+		out = append(out, octets)
 		rest = tail
 	}
 	if len(out) == 0 {
@@ -94,33 +94,39 @@ func parseStrings(s string, base radix) ([]string, error) {
 	return out, nil
 }
 
-func cutString(s string, base radix) (octets []byte, rest string, ok bool) {
+// cutString returns the octets of the character-string that s starts with, and
+// the text behind it.
+func cutString(s string, base radix) (text, rest string, ok bool) {
 	quoted := s[0] == '"'
 	i := 0
 	if quoted {
 		i = 1
+		if end := strings.IndexAny(s[1:], `"\\`); end >= 0 && s[1+end] == '"' {
+			return s[1 : 1+end], s[end+2:], true
+		}
 	}
+	octets := make([]byte, 0, len(s))
 	for i < len(s) {
 		switch c := s[i]; {
 		case c == '\\':
 			octet, n, ok := unescape(s[i:], base)
 			if !ok {
-				return nil, "", false
+				return "", "", false
 			}
 			octets = append(octets, octet)
 			i += n
 			continue
 		case quoted && c == '"':
-			return octets, s[i+1:], true
+			return string(octets), s[i+1:], true
 		case !quoted && (c == ' ' || c == '\t'):
-			return octets, s[i:], true
+			return string(octets), s[i:], true
 		case !quoted && c == '"':
-			return nil, "", false
+			return "", "", false
 		}
 		octets = append(octets, s[i])
 		i++
 	}
-	return octets, "", !quoted
+	return string(octets), "", !quoted
 }
 
 // FormatStrings is the inverse of [ParseStrings]: each string in double quotes.

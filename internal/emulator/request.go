@@ -2,6 +2,7 @@ package emulator
 
 import (
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -30,6 +31,9 @@ func (q *request) zone() string {
 	}
 	return q.id
 }
+
+// Actions returns the names of the operations that the emulator knows, sorted.
+func Actions() []string { return slices.Sorted(maps.Values(actions())) }
 
 // actions are the operations by method and path, "*" standing for one element.
 func actions() map[string]string {

@@ -58,21 +58,21 @@ func (d *decision) writeClaims() {
 	for _, at := range sortedKeys(d.needs) {
 		n := d.needs[at]
 		have, stands := d.claims[at]
-		c := claim.Claim{Owner: d.Owner}
-		if stands {
-			c = have.Claim
-		}
-		named := stands && namesOne(c, n.askers)
-		named = named || stands && d.holdsAnother(at)
-		if !named {
-			c.Resource = n.askers[0].Resource()
-		}
-		next := claim.Set(c, at.Name, n.like)
 		switch {
 		case !stands:
+			next := claim.Set(claim.Claim{Owner: d.Owner, Resource: n.askers[0].Resource()}, at.Name, n.like)
 			d.changes = append(d.changes, dns.Change{New: &next})
-		case named && !n.reroute || d.Policy == CreateOnly || !mayChange(have):
-		case !next.Equal(have.Set):
+			continue
+		case d.Policy == CreateOnly || !mayChange(have):
+			continue
+		}
+		c := have.Claim
+		if !namesOne(c, n.askers) && !d.holdsAnother(at) {
+			c.Resource = n.askers[0].Resource()
+		} else if !n.reroute {
+			continue
+		}
+		if next := claim.Set(c, at.Name, n.like); !next.Equal(have.Set) {
 			d.changes = append(d.changes, dns.Change{Old: &have.Set, New: &next})
 		}
 	}

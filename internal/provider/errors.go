@@ -68,11 +68,17 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// Hint returns the hint of the first [Error] in err's chain, or "".
+// Hint returns what a person can do about err: the hint of the first [Error] in
+// its chain that has one, else that of the first error with a Hint method, else
+// "".
 func Hint(err error) string {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Hint != "" {
 		return e.Hint
+	}
+	var hinted interface{ Hint() string }
+	if errors.As(err, &hinted) {
+		return hinted.Hint()
 	}
 	return ""
 }

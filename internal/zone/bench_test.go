@@ -32,7 +32,12 @@ func BenchmarkSync(b *testing.B) {
 				b.Fatal(err)
 			}
 			want := plan.Want{By: plan.Object{Kind: "service", Namespace: "default", Name: "web"}}
-			wanted := zone.Wanted{At: func(dns.Name) []plan.Want { return []plan.Want{want} }}
+			wanted := zone.Wanted{At: func(n dns.Name) []plan.Want {
+				if n != want.Set.Name {
+					return nil
+				}
+				return []plan.Want{want}
+			}}
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
