@@ -33,8 +33,9 @@ type Config struct {
 // Controller makes the zones of one provider hold what objects want.
 type Controller struct {
 	Config
-	inbox *inbox
-	state state // what others may ask for
+	inbox    *inbox
+	governor *zone.Governor
+	state    state // what others may ask for
 
 	// The rest belongs to the goroutine of Run or Once.
 	index   *index
@@ -54,8 +55,10 @@ func New(c Config) *Controller {
 	if c.Interval <= 0 {
 		c.Interval = time.Minute
 	}
+	governor := zone.NewGovernor(zone.GovernorConfig{Waited: c.Metrics.waited})
+	c.Metrics.governor.Store(governor)
 	return &Controller{
-		Config: c, inbox: newInbox(), index: newIndex(),
+		Config: c, inbox: newInbox(), governor: governor, index: newIndex(),
 		kinds: map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
 		trouble: map[string]error{}, owed: newOwed(c.Interval), ledger: newLedger(c.Log, c.Metrics),
 	}

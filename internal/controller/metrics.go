@@ -3,6 +3,8 @@ package controller
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,6 +23,9 @@ type Metrics struct {
 
 	changes *prometheus.CounterVec
 	refused *prometheus.GaugeVec
+	waits   *prometheus.HistogramVec
+
+	governor atomic.Pointer[zone.Governor]
 }
 
 // NewMetrics registers the metrics.
@@ -56,9 +61,52 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Accepted changes to record sets, claims included, by action."}, []string{"action"}),
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "signpost", Name: "refusals",
 			Help: "Things asked for and not done at present, by reason."}, []string{"reason"}),
+		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "signpost", Name: "request_wait_seconds",
+			Help:    "How long requests to the DNS service waited for their turn, by priority.",
+			Buckets: []float64{0, .05, .2, .5, 1, 2, 5, 10, 30, 60}}, []string{"priority"}),
 	}
-	reg.MustRegister(m.changes, m.refused)
+	reg.MustRegister(m.changes, m.refused, m.waits, account{m})
 	return m
+}
+
+// waited notes how long a request waited for its turn.
+func (m *Metrics) waited(p zone.Priority, d time.Duration) {
+	m.waits.WithLabelValues(p.String()).Observe(d.Seconds())
+}
+
+// account collects what the governor of the account knows of itself.
+type account struct{ metrics *Metrics }
+
+func (a account) describe() (rate, requests, throttled, busy *prometheus.Desc) {
+	name := func(n string) string { return prometheus.BuildFQName("signpost", "account", n) }
+	return prometheus.NewDesc(name("requests_per_second"), "How many requests a second the account may make at present.", nil, nil),
+		prometheus.NewDesc(name("requests_total"), "Requests sent to the DNS service, by priority.", []string{"priority"}, nil),
+		prometheus.NewDesc(name("throttled_total"), "Answers that the account sends too many requests.", nil, nil),
+		prometheus.NewDesc(name("busy_total"), "Answers that a zone is busy with an earlier request.", nil, nil)
+}
+
+// Describe implements [prometheus.Collector].
+func (a account) Describe(descs chan<- *prometheus.Desc) {
+	rate, requests, throttled, busy := a.describe()
+	for _, d := range []*prometheus.Desc{rate, requests, throttled, busy} {
+		descs <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (a account) Collect(out chan<- prometheus.Metric) {
+	g := a.metrics.governor.Load()
+	if g == nil {
+		return // no controller has begun
+	}
+	rate, requests, throttled, busy := a.describe()
+	s := g.Stats()
+	out <- prometheus.MustNewConstMetric(rate, prometheus.GaugeValue, s.Rate)
+	for p, n := range s.Calls {
+		out <- prometheus.MustNewConstMetric(requests, prometheus.CounterValue, float64(n), zone.Priority(p).String())
+	}
+	out <- prometheus.MustNewConstMetric(throttled, prometheus.CounterValue, float64(s.Throttled))
+	out <- prometheus.MustNewConstMetric(busy, prometheus.CounterValue, float64(s.Busy))
 }
 
 // measure counts what is wanted and what the zones hold. A want counts as what

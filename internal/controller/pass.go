@@ -96,7 +96,7 @@ type wisher interface{ Wishes() []string }
 
 // readZones lists the zones and has a worker for each.
 func (c *Controller) readZones(ctx context.Context) error {
-	zones, err := zone.List(ctx, c.Provider, c.Log)
+	zones, err := zone.List(ctx, c.Provider, c.governor, c.Log)
 	if err == nil && len(zones) == 0 {
 		err = &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
 	}
@@ -112,7 +112,7 @@ func (c *Controller) readZones(ctx context.Context) error {
 	for _, z := range zones {
 		domains = append(domains, z.Name.Host()+".", "."+z.Name.Host()+".")
 		if workers[z.ID] = c.workers[z.ID]; workers[z.ID] == nil {
-			workers[z.ID] = zone.NewWorker(z, c.Provider, c.Rules, c.Log)
+			workers[z.ID] = zone.NewWorker(z, c.Provider, c.governor, c.Rules, c.Log)
 		}
 	}
 	c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")

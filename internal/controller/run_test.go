@@ -50,6 +50,7 @@ func TestLivePath(t *testing.T) {
 			{"delete", func() { w.remove(web) },
 				[]string{"api A 192.0.2.2"}, "2 record(s) were successfully updated"},
 		} {
+			wait(time.Second) // the account may be called at once again
 			step.do()
 			wait(19 * time.Millisecond)
 			if took := cloud.took(); took != "" {
@@ -331,6 +332,7 @@ func TestPublicAndPrivateZone(t *testing.T) {
 		cloud := newCloud(example, inside)
 		w, _ := newWorld(t, cloud, nil)
 		w.begin(service("web", "www.example.com", "web-1.elb.amazonaws.com"))
+		wait(time.Second) // the account may be called at once again
 		w.apply(service("api", "api.example.com", "192.0.2.1"))
 		settle()
 		for _, z := range []dns.Zone{example, inside} {

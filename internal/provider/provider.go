@@ -20,7 +20,8 @@ import (
 )
 
 // Provider is one account at a DNS service. Its methods may be called
-// concurrently. Every error that comes from the service's own answer is an
+// concurrently. Each request that it sends to its service is announced by
+// [Begin]. Every error that comes from the service's own answer is an
 // [*Error]; any other error means that the outcome is unknown.
 type Provider interface {
 	// Zones returns the hosted zones that the configuration chooses, sorted by

@@ -12,49 +12,72 @@ import (
 )
 
 const (
-	// callTime bounds one call, so that a connection that hangs holds nothing up.
+	// callTime bounds one request, so that a connection that hangs holds nothing
+	// up. The wait for its turn does not count.
 	callTime = 30 * time.Second
-	// A throttled call is repeated after the first pause, then after ever longer
-	// ones up to the longest, as often as it takes.
-	firstPause   = 250 * time.Millisecond
-	longestPause = 10 * time.Second
-	// readTries is how often a read is tried that gets no answer.
-	readTries = 3
+	// A read that gets no answer is tried so often, with growing pauses.
+	readTries  = 3
+	firstPause = 250 * time.Millisecond
+	// So many answers in a row that ask to wait are told of.
+	manyThrottles = 6
 )
 
-// caller makes calls to a service; it is the one retry layer.
-type caller struct{ log *slog.Logger }
+// caller makes calls to a service, at the account's rate; it is the one retry
+// layer.
+type caller struct {
+	log      *slog.Logger
+	governor *Governor
+}
 
 // read makes a call that changes nothing. It waits where the service asks to
 // wait, and tries again what had no answer.
-func (c caller) read(ctx context.Context, call func(context.Context) error) error {
-	return c.call(ctx, readTries, call)
+func (c caller) read(ctx context.Context, p Priority, call func(context.Context) error) error {
+	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
+		return c.begin(ctx, ctx, p, zone)
+	}), readTries, call)
 }
 
 // write makes a call whose outcome must be known: what had no answer is the
-// caller's to find out. A call under way is finished when ctx ends.
+// caller's to find out. A request under way is finished when ctx ends.
 func (c caller) write(ctx context.Context, call func(context.Context) error) error {
-	return c.call(ctx, 1, func(context.Context) error { return timely(context.WithoutCancel(ctx), call) })
+	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
+		return c.begin(ctx, context.WithoutCancel(ctx), Write, zone)
+	}), 1, call)
+}
+
+// begin waits for a request's turn, and gives it its time.
+func (c caller) begin(ctx, request context.Context, p Priority, zone string) (context.Context, func(error), error) {
+	turn, err := c.governor.Wait(ctx, p, zone)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, cancel := context.WithTimeout(request, callTime)
+	return request, func(err error) {
+		cancel()
+		turn.Done(err)
+	}, nil
 }
 
 func (c caller) call(ctx context.Context, tries int, call func(context.Context) error) error {
-	told := false
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := timely(ctx, call)
+	pause := firstPause
+	for throttles := 0; ; {
+		err := call(ctx)
 		switch {
+		case ctx.Err() != nil && !answered(err):
+			return err
 		case errors.Is(err, provider.ErrThrottled):
-			if pause == longestPause && !told {
-				told = true
+			if ctx.Err() != nil {
+				return err
+			}
+			// The governor makes the next request wait.
+			if throttles++; throttles == manyThrottles {
 				c.log.Warn("the DNS service has been asking to wait for some time; others may be using up the account's rate", "error", err)
 			}
-		case err != nil && !answered(err) && tries > 1:
-			tries--
-		default:
+			continue
+		case err == nil || answered(err) || tries <= 1:
 			return err
 		}
+		tries--
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -62,13 +85,8 @@ func (c caller) call(ctx context.Context, tries int, call func(context.Context) 
 			return err
 		case <-timer.C:
 		}
+		pause *= 2
 	}
-}
-
-func timely(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	return call(ctx)
 }
 
 // answered reports whether an error is the service's own answer, so that the
@@ -79,9 +97,9 @@ func answered(err error) bool {
 }
 
 // List lists the zones of a provider, with the same patience as a [Worker] has.
-func List(ctx context.Context, p provider.Provider, log *slog.Logger) ([]dns.Zone, error) {
+func List(ctx context.Context, p provider.Provider, g *Governor, log *slog.Logger) ([]dns.Zone, error) {
 	var zones []dns.Zone
-	err := caller{log}.read(ctx, func(call context.Context) (err error) {
+	err := caller{log, g}.read(ctx, Audit, func(call context.Context) (err error) {
 		zones, err = p.Zones(call)
 		return err
 	})

@@ -17,7 +17,7 @@ func (w *Worker) Read(ctx context.Context) error {
 	for {
 		var sets []dns.RecordSet
 		var next provider.Cursor
-		err := w.calls.read(ctx, func(call context.Context) (err error) {
+		err := w.calls.read(ctx, Audit, func(call context.Context) (err error) {
 			sets, next, err = w.provider.Page(call, w.zone, cursor)
 			return err
 		})
@@ -71,7 +71,7 @@ func (w *Worker) reread(ctx context.Context, names []dns.Name) error {
 }
 
 func (w *Worker) at(ctx context.Context, names []dns.Name) (sets []dns.RecordSet, err error) {
-	err = w.calls.read(ctx, func(call context.Context) (err error) {
+	err = w.calls.read(ctx, PointRead, func(call context.Context) (err error) {
 		sets, err = w.provider.At(call, w.zone, names)
 		return err
 	})

@@ -44,10 +44,11 @@ type Worker struct {
 	doubts   map[dns.Name]bool // names at which a write had no answer, so that the image may be wrong
 }
 
-// NewWorker returns a worker that has not read its zone.
-func NewWorker(z dns.Zone, p provider.Provider, rules plan.Rules, log *slog.Logger) *Worker {
+// NewWorker returns a worker that has not read its zone. The governor is that of
+// the provider's account.
+func NewWorker(z dns.Zone, p provider.Provider, g *Governor, rules plan.Rules, log *slog.Logger) *Worker {
 	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
-	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log}, doubts: map[dns.Name]bool{}}
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, g}, doubts: map[dns.Name]bool{}}
 }
 
 // Zone returns the zone that the worker keeps.

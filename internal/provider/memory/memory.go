@@ -189,6 +189,16 @@ var errNoSuchZone = errors.New("there is no such zone")
 // serve runs one call between its hooks. The hooks run without the lock, so
 // that they may look at the provider, or wait.
 func (p *Provider) serve(ctx context.Context, call Call, act func(*zone) error) error {
+	ctx, done, err := provider.Begin(ctx, call.Zone.ID)
+	if err != nil {
+		return err
+	}
+	err = p.answer(ctx, call, act)
+	done(err)
+	return err
+}
+
+func (p *Provider) answer(ctx context.Context, call Call, act func(*zone) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -64,9 +64,11 @@ func (p *Provider) list(ctx context.Context, zone dns.Zone, from place, items in
 	if from.id != "" {
 		in.StartRecordIdentifier = aws.String(from.id)
 	}
-	out, err := p.client.ListResourceRecordSets(ctx, in)
+	out, err := request(ctx, p, opList, zone.ID, nil, func(ctx context.Context) (*api.ListResourceRecordSetsOutput, error) {
+		return p.client.ListResourceRecordSets(ctx, in)
+	})
 	if err != nil {
-		return page{}, p.fail(opList, zone.ID, nil, err)
+		return page{}, err
 	}
 	answer := page{sets: out.ResourceRecordSets}
 	if out.IsTruncated {

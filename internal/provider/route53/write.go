@@ -25,14 +25,30 @@ func (p *Provider) Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) er
 	if err := refuseOpaque(zone, batch); err != nil {
 		return err
 	}
-	_, err := p.client.ChangeResourceRecordSets(ctx, &api.ChangeResourceRecordSetsInput{
+	in := &api.ChangeResourceRecordSetsInput{
 		HostedZoneId: aws.String(zone.ID),
 		ChangeBatch:  &types.ChangeBatch{Changes: changes(batch)},
-	})
-	if err != nil {
-		return p.fail(opChange, zone.ID, batch, err)
 	}
-	return nil
+	_, err := request(ctx, p, opChange, zone.ID, batch, func(ctx context.Context) (*api.ChangeResourceRecordSetsOutput, error) {
+		return p.client.ChangeResourceRecordSets(ctx, in)
+	})
+	return err
+}
+
+// request sends one request at the pace that ctx carries, and turns what the
+// service answered into an error of this module.
+func request[T any](ctx context.Context, p *Provider, op, zone string, batch dns.Batch, send func(context.Context) (T, error)) (T, error) {
+	ctx, done, err := provider.Begin(ctx, zone)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	out, err := send(ctx)
+	if err != nil {
+		err = p.fail(op, zone, batch, err)
+	}
+	done(err)
+	return out, err
 }
 
 // changes returns the batch as the API takes it: in each group the deletions

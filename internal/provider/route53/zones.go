@@ -46,9 +46,11 @@ func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
 	// The SDK's paginator would go on for as long as an answer names a marker,
 	// truncated or not.
 	for in := (&api.ListHostedZonesInput{}); ; {
-		page, err := p.client.ListHostedZones(ctx, in)
+		page, err := request(ctx, p, "ListHostedZones", "", nil, func(ctx context.Context) (*api.ListHostedZonesOutput, error) {
+			return p.client.ListHostedZones(ctx, in)
+		})
 		if err != nil {
-			return nil, p.fail("ListHostedZones", "", nil, err)
+			return nil, err
 		}
 		zones = append(zones, hostedZones(page.HostedZones)...)
 		if !page.IsTruncated {
