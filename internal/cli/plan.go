@@ -71,6 +71,9 @@ func (c *planCommand) print(call *call, report controller.Report) error {
 			b.WriteString(paintDiff(paint, line))
 		}
 	}
+	for _, p := range report.Problems {
+		b.WriteString(paintDiff(paint, "! "+p.String()+"\n"))
+	}
 	for _, r := range report.Unplaced {
 		b.WriteString(paintDiff(paint, "! "+r.String()+"\n"))
 	}
@@ -94,6 +97,12 @@ type (
 	planJSON struct {
 		Zones    []zoneJSON    `json:"zones"`
 		Refusals []refusalJSON `json:"refusals"` // of names that no zone holds
+		Problems []problemJSON `json:"problems"` // of objects
+	}
+	problemJSON struct {
+		Object  string `json:"object"`
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
 	}
 	zoneJSON struct {
 		ID       string        `json:"id"`
@@ -121,7 +130,10 @@ type (
 )
 
 func jsonReport(report controller.Report) planJSON {
-	out := planJSON{Zones: []zoneJSON{}, Refusals: jsonRefusals(report.Unplaced)}
+	out := planJSON{Zones: []zoneJSON{}, Refusals: jsonRefusals(report.Unplaced), Problems: []problemJSON{}}
+	for _, p := range report.Problems {
+		out.Problems = append(out.Problems, problemJSON{p.Object, string(p.Reason), p.Message})
+	}
 	for _, z := range report.Zones {
 		zone := zoneJSON{ID: z.Plan.Zone.ID, Name: string(z.Plan.Zone.Name), Private: z.Plan.Zone.Private,
 			Changes: []changeJSON{}, Refusals: jsonRefusals(z.Plan.Refusals)}

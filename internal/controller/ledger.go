@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -15,14 +16,14 @@ import (
 type ledger struct {
 	log      *slog.Logger
 	metrics  *Metrics
-	byObject map[string]map[string]bool        // problems, by object and text
+	byObject map[string]map[plan.Problem]bool  // by object
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
 	open     map[plan.Reason]int
 	wished   []string // permissions that would help
 }
 
 func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
-	return &ledger{log: log, metrics: metrics, byObject: map[string]map[string]bool{},
+	return &ledger{log: log, metrics: metrics, byObject: map[string]map[plan.Problem]bool{},
 		byName: map[place]map[string]plan.Refusal{}, open: map[plan.Reason]int{}}
 }
 
@@ -30,29 +31,42 @@ func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
 // unless a problem says the same.
 func (l *ledger) problems(object string, problems []plan.Problem, unknown string) {
 	old := l.byObject[object]
-	now := map[string]bool{}
-	tell := func(level slog.Level, reason plan.Reason, message string) {
-		text := string(reason) + ": " + message
-		if !old[text] && !now[text] {
-			l.log.Log(context.Background(), level, message, "object", object, "reason", string(reason))
+	now := map[plan.Problem]bool{}
+	tell := func(level slog.Level, p plan.Problem) {
+		if !old[p] && !now[p] {
+			l.log.Log(context.Background(), level, p.Message, "object", object, "reason", string(p.Reason))
 		}
-		now[text] = true
+		now[p] = true
 	}
 	for _, p := range problems {
 		level := slog.LevelWarn
 		if p.Reason == plan.NoTarget {
 			level = slog.LevelInfo
 		}
-		tell(level, p.Reason, p.Message)
+		tell(level, p)
 	}
 	same := func(p plan.Problem) bool { return p.Message == unknown }
 	if unknown != "" && !slices.ContainsFunc(problems, same) {
-		tell(slog.LevelWarn, plan.Frozen, "what the object holds stays as it is: "+unknown)
+		tell(slog.LevelWarn, plan.Problem{Reason: plan.Frozen, Message: "what the object holds stays as it is: " + unknown})
 	}
 	l.byObject[object] = now
 	if len(now) == 0 {
 		delete(l.byObject, object)
 	}
+}
+
+// report returns the problems of all objects, sorted.
+func (l *ledger) report() []ObjectProblem {
+	var out []ObjectProblem
+	for object, problems := range l.byObject {
+		for p := range problems {
+			out = append(out, ObjectProblem{object, p})
+		}
+	}
+	slices.SortFunc(out, func(a, b ObjectProblem) int {
+		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
+	})
+	return out
 }
 
 // wishes tells of permissions that would help and are not there.

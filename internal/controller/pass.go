@@ -20,6 +20,19 @@ type Report struct {
 	Zones []zone.Outcome // in the order of the zones
 	// Unplaced are the wanted names that no zone holds.
 	Unplaced []plan.Refusal
+	// Problems are the mistakes on objects, sorted by object.
+	Problems []ObjectProblem
+}
+
+// ObjectProblem is a mistake on an object.
+type ObjectProblem struct {
+	Object string // its resource label
+	plan.Problem
+}
+
+// String returns the object's label, the reason and the message.
+func (p ObjectProblem) String() string {
+	return fmt.Sprintf("%s: %s: %s", p.Object, p.Reason, p.Message)
 }
 
 // Changes counts the record sets that the plans change, claims included.
@@ -35,7 +48,7 @@ func (r Report) Changes() int {
 // pass reads the zones and brings every name up to date.
 func (c *Controller) pass(ctx context.Context) (Report, error) {
 	c.Metrics.lastReconcile.Set(seconds(time.Now()))
-	var report Report
+	report := Report{Problems: c.ledger.report()}
 	unread := c.readZones(ctx)
 	errs := []error{unread}
 	if unread == nil {
