@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -44,15 +45,16 @@ var (
 // an empty label, white space, or exceeds the limits of RFC 1035 is an error
 // that quotes the input.
 func ParseName(s string) (Name, error) {
-	if isAddress(strings.TrimSuffix(s, ".")) {
+	name, err := parseName(s, decimal)
+	if err == nil && isAddress(name.Host()) {
 		return "", fmt.Errorf("domain name %q: %w", s, errAddress)
 	}
-	return parseName(s, decimal)
+	return name, err
 }
 
 func isAddress(s string) bool {
-	// Few names end in a digit or hold a colon, and an address does.
-	if s == "" || (s[len(s)-1] < '0' || s[len(s)-1] > '9') && !strings.Contains(s, ":") {
+	// An address ends in a digit or holds a colon, which few names do.
+	if (s[len(s)-1] < '0' || s[len(s)-1] > '9') && !strings.Contains(s, ":") {
 		return false
 	}
 	_, err := netip.ParseAddr(s)
@@ -167,6 +169,9 @@ func cutLabel(s string, base radix) (label []byte, rest string, err error) {
 // aLabel converts one label to its A-label. Underscores and other characters
 // that host names exclude stay: owner names are wider than host names.
 func aLabel(label string) (string, error) {
+	if strings.ContainsRune(label, utf8.RuneError) {
+		return "", fmt.Errorf("label %q is not UTF-8", label)
+	}
 	profile := idna.New(idna.MapForLookup(), idna.StrictDomainName(false))
 	ascii, err := profile.ToASCII(label)
 	if err != nil {

@@ -1,6 +1,8 @@
 package dns
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
+
+// errAny stands for any error.
+var errAny = errors.New("")
 
 func TestParseName(t *testing.T) {
 	label63 := strings.Repeat("a", 63)
@@ -48,6 +53,12 @@ func TestParseName(t *testing.T) {
 		{in: name253 + "b", err: errNameTooBig},
 		{in: "192.0.2.1", err: errAddress},
 		{in: "2001:db8::1", err: errAddress},
+		{in: "192.0.2.1.", err: errAddress},
+		{in: `192.0.2.\049`, err: errAddress},
+		{in: "fe80::1%eth0", err: errAddress},
+		{in: "1.2.0.192.in-addr.arpa", want: "1.2.0.192.in-addr.arpa."},
+		{in: "a。b.example", err: errAny}, // an ideographic full stop is no dot here
+		{in: "a\xff.example", err: errAny},
 	} {
 		got, err := ParseName(tt.in)
 		if tt.err != nil {
@@ -155,6 +166,36 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// TestCompareIsByOctets holds the order against its definition: the labels
+// reversed, as octets, the shorter first.
+func TestCompareIsByOctets(t *testing.T) {
+	wire := func(n Name) (out [][]byte) {
+		for rest := string(n); rest != ""; {
+			label, tail, err := cutLabel(rest, decimal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, rest = append(out, label), tail
+		}
+		slices.Reverse(out)
+		return out
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := names().Draw(t, "a"), names().Draw(t, "b")
+		if rapid.Bool().Draw(t, "same parent") {
+			_, parent := a.Cut()
+			label, _ := b.Cut()
+			if b = Name(label + "." + string(parent)); parent == Root {
+				b = Name(label + ".")
+			}
+		}
+		want := slices.CompareFunc(wire(a), wire(b), bytes.Compare)
+		if got := a.Compare(b); (got < 0) != (want < 0) || (got > 0) != (want > 0) || b.Compare(a) > 0 != (want < 0) {
+			t.Errorf("%q.Compare(%q) = %d, want %d", a, b, got, want)
+		}
+	})
+}
+
 func TestWildcard(t *testing.T) {
 	for name, want := range map[Name]bool{"*.example.com.": true, "*.": true, "a.*.example.com.": false, "*a.example.com.": false, "example.com.": false} {
 		if got := name.Wildcard(); got != want {
@@ -178,6 +219,9 @@ func FuzzParseName(f *testing.F) {
 		}
 		if back, err := ParseOctalName(n.Octal()); err != nil || back != n {
 			t.Errorf("ParseName(%q) = %q, whose octal form %q reads as %q, %v", s, n, n.Octal(), back, err)
+		}
+		if again, err := ParseName(n.String()); err != nil || again != n {
+			t.Errorf("ParseName(%q) = %q, and that gives %q, %v", s, n, again, err)
 		}
 		if len(n) > 4*MaxName {
 			t.Errorf("ParseName(%q) is %d characters long", s, len(n))

@@ -132,6 +132,60 @@ func TestChange(t *testing.T) {
 	}
 }
 
+func TestGroupNames(t *testing.T) {
+	set := func(name Name) *RecordSet {
+		return &RecordSet{Key: Key{Name: name, Type: A}, Data: []string{"192.0.2.1"}}
+	}
+	g := Group{{New: set("b.test.")}, {Old: set("a.test.")}, {Old: set("b.test."), New: set("b.test.")}}
+	if d := cmp.Diff([]Name{"a.test.", "b.test."}, g.Names()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	alias := NewAlias(Key{Name: "x.test.", Type: A}, Alias{Target: "lb.test."})
+	if values, chars := alias.Size(); values != 1 || chars != len("lb.test.") {
+		t.Errorf("an alias counts %d values and %d characters", values, chars)
+	}
+}
+
+func TestOpaque(t *testing.T) {
+	fields := map[string]string{"TrafficPolicyInstanceId": "1", "CidrRoutingConfig": "x"}
+	r := RecordSet{}.WithOpaque(fields)
+	fields["later"] = "y"
+	if d := cmp.Diff([]string{"CidrRoutingConfig", "TrafficPolicyInstanceId"}, r.Opaque()); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if got := r.WithListed(Listed{}).Listed(); got.Name != "" || got.Values != nil || got.AliasTarget != "" {
+		t.Errorf("nothing listed: %+v", got)
+	}
+}
+
+func TestParseType(t *testing.T) {
+	for in, want := range map[string]Type{"a": A, " cname ": CNAME, "NSEC3": "NSEC3", "": "", "A B": "", "ä": ""} {
+		if got, err := ParseType(in); got != want || (err == nil) != (want != "") {
+			t.Errorf("ParseType(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+}
+
+func FuzzParseStrings(f *testing.F) {
+	for _, s := range []string{`"one" "two"`, `bare "q"`, `"\"\\"`, `"\065"`, `"\101"`, `"`, `""`, `a"b`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, notation := range []struct {
+			parse  func(string) ([]string, error)
+			format func(...string) string
+		}{{ParseStrings, FormatStrings}, {ParseOctalStrings, FormatOctalStrings}} {
+			strs, err := notation.parse(s)
+			if err != nil {
+				continue
+			}
+			if again, err := notation.parse(notation.format(strs...)); err != nil || !slices.Equal(again, strs) {
+				t.Errorf("%q reads as %q, which is printed as %s and reads as %q, %v", s, strs, notation.format(strs...), again, err)
+			}
+		}
+	})
+}
+
 func FuzzCanonical(f *testing.F) {
 	for _, t := range []Type{A, AAAA, CNAME, TXT} {
 		for _, v := range []string{"192.0.2.1", "::1", "a.b", `"x" y`, `"\"`, ""} {

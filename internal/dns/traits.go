@@ -3,8 +3,8 @@ package dns
 // Traits says what a DNS service can hold and how it takes changes. It is data
 // for planning.
 type Traits struct {
-	// Aliases gives, by the suffix below which a target lies, the zone that an
-	// alias to it names. Nil where the service has no aliases.
+	// Aliases gives, by the suffix at or below which a target lies, the zone that
+	// an alias to it names. Nil where the service has no aliases.
 	Aliases map[Name]AliasZone
 	// Routing is true where sets may carry an identifier and a [Routing].
 	Routing bool

@@ -86,8 +86,8 @@ func (r RecordSet) attributes() string {
 			continue
 		}
 		value := f.value
-		if strings.ContainsAny(value, " \t\n\"\\;") {
-			value = strconv.Quote(value)
+		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' || r == ';' }) {
+			value = strconv.QuoteToASCII(value)
 		}
 		fmt.Fprintf(&out, " %s=%s", f.name, value)
 	}
@@ -220,7 +220,10 @@ func (p *parser) alias(fields []string) (RecordSet, error) {
 	if err != nil {
 		return RecordSet{}, err
 	}
-	health := len(fields) > 3 && fields[3] == "health=true"
+	health := len(fields) == 4 && fields[3] == "health=true"
+	if len(fields) > 4 || len(fields) == 4 && !health && fields[3] != "health=false" {
+		return RecordSet{}, fmt.Errorf("want health=true or health=false at the end, not %s", strings.Join(fields[3:], " "))
+	}
 	return NewAlias(Key{Name: p.owner, Type: t},
 		Alias{Zone: strings.TrimPrefix(fields[2], "zone="), Target: target, EvaluateHealth: health}), nil
 }
@@ -232,8 +235,8 @@ func (p *parser) add(set RecordSet) error {
 		p.order = append(p.order, set.Key)
 		return nil
 	}
-	if have.Alias != nil || set.Alias != nil || have.TTL != set.TTL {
-		return fmt.Errorf("%s: the records of one set share a TTL, and an alias stands alone", set.Key)
+	if have.Alias != nil || set.Alias != nil || have.TTL != set.TTL || have.Routing != set.Routing || have.HealthCheckID != set.HealthCheckID {
+		return fmt.Errorf("%s: the records of one set share TTL and attributes, and an alias stands alone", set.Key)
 	}
 	have.Data = append(have.Data, set.Data...)
 	return nil
@@ -267,6 +270,10 @@ func parseTTL(s string) (uint32, error) {
 	return uint32(n), nil
 }
 
+// attributes are the names that may stand behind ";!".
+var attributes = []string{"id", "health-check", "weight", "region", "failover", "continent", "country", "subdivision",
+	"near-region", "near-zone-group", "latitude", "longitude", "bias", "multivalue"}
+
 // readAttributes sets what stands behind ";!".
 func (r *RecordSet) readAttributes(attrs []string) error {
 	values := map[string]string{}
@@ -274,6 +281,9 @@ func (r *RecordSet) readAttributes(attrs []string) error {
 		name, value, ok := strings.Cut(a, "=")
 		if !ok {
 			return fmt.Errorf("attribute %q: want name=value", a)
+		}
+		if !slices.Contains(attributes, name) {
+			return fmt.Errorf("attribute %q: want one of %s", name, strings.Join(attributes, ", "))
 		}
 		if strings.HasPrefix(value, `"`) {
 			unquoted, err := strconv.Unquote(value)

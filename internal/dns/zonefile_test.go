@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,7 +55,7 @@ w 60 IN A 192.0.2.3 ;! id="blue one" weight=10 health-check=abc
 
 func TestParseNamesTheLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"www 300 IN A 192.0.2.1\nwww 60 IN A 192.0.2.2": "line 2: www.example.com A: the records of one set share a TTL",
+		"www 300 IN A 192.0.2.1\nwww 60 IN A 192.0.2.2": "line 2: www.example.com A: the records of one set share TTL and attributes",
 		"\nwww 300 IN A nonsense":                       "line 2: A record",
 		"   300 IN A 192.0.2.1":                         "line 1: the first record has no owner name",
 		"$INCLUDE other":                                "line 1: directive $INCLUDE is not known",
@@ -63,8 +64,16 @@ func TestParseNamesTheLine(t *testing.T) {
 		"www 9999999999 IN A 192.0.2.1":                 `line 1: TTL "9999999999"`,
 		"www 300 IN A 192.0.2.1 ;! weight=heavy":        `line 1: weight "heavy"`,
 		"www 300 IN A 192.0.2.1 ;! id":                  `line 1: attribute "id"`,
-		"a..b 300 IN A 192.0.2.1":                       "line 1: domain name",
-		"www ALIAS A x. zone=Z\nwww ALIAS A y. zone=Z":  "line 2: www.example.com A: the records of one set",
+		"www 300 IN A 192.0.2.1 ;! wieght=1":            `line 1: attribute "wieght": want one of`,
+		"www 300 IN A 192.0.2.1 ;! id=\"a":              `line 1: attribute "id=\"a"`,
+		"www 300 IN A 192.0.2.1 ;! bias=near":           `line 1: bias "near"`,
+		"www 300 IN A! 192.0.2.1":                       `line 1: record type "A!"`,
+		"www 300 IN CNAME a b":                          "line 1: domain name",
+		"www ALIAS A x. zone=Z health=maybe":            "line 1: want health=true or health=false",
+		"www ALIAS A x. zone=Z health=true more":        "line 1: want health=true or health=false",
+		"www 1 IN A 192.0.2.1 ;! id=a weight=1\nwww 1 IN A 192.0.2.2 ;! id=a weight=2": "line 2: www.example.com A [a]: the records of one set",
+		"a..b 300 IN A 192.0.2.1":                      "line 1: domain name",
+		"www ALIAS A x. zone=Z\nwww ALIAS A y. zone=Z": "line 2: www.example.com A: the records of one set",
 	} {
 		if _, err := Parse("example.com.", text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("Parse(%q): got error %v, want %q", text, err, want)
@@ -97,7 +106,7 @@ func sets() *rapid.Generator[RecordSet] {
 		key := Key{Name: names().Draw(t, "name")}
 		r := RecordSet{Routing: routing.Draw(t, "routing")}
 		if r.Routing != nil {
-			key.SetID = rapid.StringMatching(`[a-z "\\;=]{1,8}`).Draw(t, "id")
+			key.SetID = rapid.StringMatching(`[a-zä "\\;=()\r\t]{1,8}`).Draw(t, "id")
 			r.HealthCheckID = rapid.SampledFrom([]string{"", "abc"}).Draw(t, "health check")
 		}
 		switch key.Type = rapid.SampledFrom([]Type{A, AAAA, CNAME, TXT}).Draw(t, "type"); key.Type {
@@ -154,6 +163,16 @@ func FuzzParse(f *testing.F) {
 			if (r.Alias == nil) == (len(r.Data) == 0) {
 				t.Errorf("a set with neither or both of data and alias: %+v", r)
 			}
+			if !slices.Contains([]Type{A, AAAA, CNAME, NS, TXT}, r.Type) {
+				return // RDATA of other types is carried as it stands
+			}
+		}
+		again, err := Parse("", Format("example.com.", sets))
+		if err != nil || len(again) != len(sets) {
+			t.Fatalf("%d sets are printed, %d read, %v:\n%s", len(sets), len(again), err, Format("example.com.", sets))
+		}
+		if first, second := Format("example.com.", sets), Format("example.com.", again); first != second {
+			t.Errorf("printed\n%s\nread and printed\n%s", first, second)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -19,11 +18,11 @@ func (d *decision) admit() {
 		again = false
 		for _, key := range sortedKeys(d.wanted) {
 			want := d.wanted[key]
-			if want.refused {
+			if want.refused != "" {
 				continue
 			}
 			if reason, message := d.obstacle(want); reason != "" {
-				want.refused, again = true, true
+				want.refused, again = reason, true
 				d.refuse(key, want.askers, reason, message)
 			}
 		}
@@ -57,15 +56,15 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 			s.claims[0].Claim.Owner, s.claims[0].Set.Name.Host(), d.Owner)
 	case s != nil && s.set.Equal(want.set):
 		return "", ""
-	case s != nil && len(s.set.Opaque()) > 0:
-		return NotSupported, opaque(s.set)
+	case s != nil && s.opaque() != "":
+		return NotSupported, s.opaque()
 	}
 	if _, taken := d.claims[key]; taken {
 		return NotOwned, "the TXT set there claims another record set; ask for another name"
 	}
 	if s == nil {
 		if other := d.refusedWith(want); other != nil {
-			return other.Reason, fmt.Sprintf("it waits for %s, which is wanted with it and refused", other.Key)
+			return other.refused, fmt.Sprintf("it waits for %s, which is wanted with it and refused", other.set.Key)
 		}
 	}
 	switch other, reason, why := d.room(want.set); reason {
@@ -78,30 +77,25 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 	}
 }
 
-func opaque(set dns.RecordSet) string {
-	return fmt.Sprintf("the record set uses %s, which Signpost never changes", strings.Join(set.Opaque(), ", "))
-}
-
-// refusedWith returns the refusal of a set that the same object wants at the
-// same name with the same identifier: what an object asks for is not made by
-// halves.
-func (d *decision) refusedWith(want *desired) *Refusal {
-	key := want.set.Key
-	for i, r := range d.refusals {
-		if other := d.wanted[r.Key]; other != nil && other.refused && r.Key.Name == key.Name && r.Key.SetID == key.SetID &&
+// refusedWith returns a refused set that the same object wants at the same name
+// with the same identifier: what an object asks for is not made by halves.
+func (d *decision) refusedWith(want *desired) *desired {
+	for _, key := range sortedKeys(d.wanted) {
+		other := d.wanted[key]
+		if other.refused != "" && key.Name == want.set.Name && key.SetID == want.set.SetID &&
 			slices.ContainsFunc(other.askers, func(o Object) bool { return slices.Contains(want.askers, o) }) {
-			return &d.refusals[i]
+			return other
 		}
 	}
 	return nil
 }
 
-// refusedAt returns a refusal of what is wanted at a name. While there is one
-// nothing is deleted there to make room for what does not come.
-func (d *decision) refusedAt(name dns.Name) *Refusal {
-	for i, r := range d.refusals {
-		if want := d.wanted[r.Key]; want != nil && want.refused && r.Key.Name == name {
-			return &d.refusals[i]
+// refusedAt returns a set that is wanted at a name and refused. While there is
+// one nothing is deleted there to make room for what does not come.
+func (d *decision) refusedAt(name dns.Name) *desired {
+	for _, key := range sortedKeys(d.wanted) {
+		if want := d.wanted[key]; want.refused != "" && key.Name == name {
+			return want
 		}
 	}
 	return nil
@@ -111,14 +105,14 @@ func (d *decision) refusedAt(name dns.Name) *Refusal {
 // wanted there, or stands there and stays.
 func (d *decision) room(set dns.RecordSet) (other dns.Key, reason Reason, why string) {
 	for _, key := range sortedKeys(d.wanted) {
-		if want := d.wanted[key]; key.Name == set.Name && !want.refused && excludes(want.set, set) {
+		if want := d.wanted[key]; key.Name == set.Name && want.refused == "" && excludes(want.set, set) {
 			return key, Conflict, fmt.Sprintf("%s asks for it", want.askers[0].Resource())
 		}
 	}
 	standing := slices.Clone(d.Sets(set.Name))
 	slices.SortFunc(standing, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
 	for _, other := range standing {
-		if want := d.wanted[other.Key]; !excludes(other, set) || want != nil && !want.refused {
+		if want := d.wanted[other.Key]; !excludes(other, set) || want != nil && want.refused == "" {
 			continue
 		}
 		reason, why := NotOwned, "it is not ours"
@@ -140,7 +134,7 @@ func (d *decision) room(set dns.RecordSet) (other dns.Key, reason Reason, why st
 // claimsWanted reports whether a claim is, and goes on as, that of a wanted set.
 func (d *decision) claimsWanted(at dns.Key) bool {
 	for _, want := range d.wanted {
-		if key, stands, _ := d.claimKey(want); stands && key == at && !want.refused {
+		if key, stands, _ := d.claimKey(want); stands && key == at && want.refused == "" {
 			return true
 		}
 	}
@@ -156,11 +150,11 @@ func (d *decision) stays(s *standing, makesWay bool) (Reason, string) {
 		return NotOwned, "without claims (--registry=noop) nothing is deleted"
 	case d.closed[name]:
 		return Frozen, "nothing changes at that name at present"
-	case len(s.set.Opaque()) > 0:
-		return NotSupported, opaque(s.set)
+	case s.opaque() != "":
+		return NotSupported, s.opaque()
 	}
-	if r := d.refusedAt(name); r != nil {
-		return r.Reason, fmt.Sprintf("it stays while %s, which is wanted at the same name, is refused", r.Key)
+	if other := d.refusedAt(name); other != nil {
+		return other.refused, fmt.Sprintf("it stays while %s, which is wanted at the same name, is refused", other.set.Key)
 	}
 	if why := d.hold(s.claims[0].Claim); why != "" {
 		return Frozen, why
@@ -187,7 +181,7 @@ func (d *decision) policyKeeps(makesWay bool) (Reason, string) {
 // displaced reports whether a wanted set takes the place of one that stands.
 func (d *decision) displaced(set dns.RecordSet) bool {
 	for key, want := range d.wanted {
-		if key.Name == set.Name && !want.refused && excludes(want.set, set) {
+		if key.Name == set.Name && want.refused == "" && excludes(want.set, set) {
 			return true
 		}
 	}
@@ -212,16 +206,18 @@ func (d *decision) claimObstacle(want *desired) (Reason, string) {
 	switch have, known := d.claims[at]; {
 	case known && have.Claim.Owner != d.Owner:
 		return NotOwned, fmt.Sprintf("owner %q claims it (%s), and we are %q", have.Claim.Owner, at.Name.Host(), d.Owner)
-	case known && !mayChange(have) && (stands || !namesOne(have.Claim, want.askers)):
+	case known && len(have.Set.Opaque()) > 0:
+		return taken(opaque(have.Set))
+	case known && !have.Sole() && (stands || !namesOne(have.Claim, want.askers)):
 		return taken("the TXT there would have to change, and holds more than our claim")
 	case !known && slices.ContainsFunc(d.Sets(at.Name), func(s dns.RecordSet) bool { return s.Key == at }):
 		return taken("another TXT stands there")
 	}
-	if other := d.wanted[at]; other != nil && !other.refused {
+	if other := d.wanted[at]; other != nil && other.refused == "" {
 		return taken("another TXT is wanted there")
 	}
 	for _, key := range sortedKeys(d.wanted) {
-		if other := d.wanted[key]; other != want && !other.refused && d.claimsClash(want, other) {
+		if other := d.wanted[key]; other != want && other.refused == "" && d.claimsClash(want, other) {
 			return taken(fmt.Sprintf("so does that of %s, which is routed otherwise", key))
 		}
 	}

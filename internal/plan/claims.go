@@ -88,7 +88,7 @@ func namesOne(c claim.Claim, askers []Object) bool {
 func (d *decision) holdsAnother(at dns.Key) bool {
 	for key, s := range d.standing {
 		want := d.wanted[key]
-		if len(s.claims) > 0 && s.claims[0].Set.Key == at && (want == nil || want.refused) && d.relies(s, at) {
+		if len(s.claims) > 0 && s.claims[0].Set.Key == at && (want == nil || want.refused != "") && d.relies(s, at) {
 			return true
 		}
 	}
@@ -148,7 +148,7 @@ func (d *decision) claimStays(c claim.Found, makesWay bool) (Reason, string) {
 // what that claim speaks of.
 func (d *decision) relies(s *standing, at dns.Key) bool {
 	want := d.wanted[s.set.Key]
-	if want != nil && !want.refused {
+	if want != nil && want.refused == "" {
 		now := d.Claims.For(d.around, want.set, d.Zone.Name)
 		return slices.ContainsFunc(now, func(f claim.Found) bool { return f.Set.Key == at })
 	}
@@ -199,7 +199,7 @@ func (d *decision) assertClaims() {
 		}
 	}
 	for _, key := range sortedKeys(d.wanted) {
-		if want := d.wanted[key]; in[key] && !want.refused {
+		if want := d.wanted[key]; in[key] && want.refused == "" {
 			if at, _, _ := d.claimKey(want); !in[at] {
 				d.assert(d.claims[at], in)
 			}
@@ -237,19 +237,24 @@ func (d *decision) proveClaims() {
 		if isClaim(set) || d.apexOwn(set.Key) || !changed && !d.stands(set.Key) || d.owns(then, set) == (changed || d.owns(d.around, set)) {
 			continue
 		}
-		for _, c := range d.changes {
-			var askers []Object
-			if want := d.wanted[c.Key()]; want != nil {
-				askers = want.askers
-			}
-			if c.Action() != dns.Assert {
-				d.refuse(c.Key(), askers, NotOwned, fmt.Sprintf(
-					"with it %s would change its owner, since the names of claims at both can be read in two ways; ask for another name, or use another --txt-prefix", set.Key))
-			}
-		}
-		d.changes = nil
+		d.giveUp(fmt.Sprintf("with it %s would change its owner, since the names of claims at both can be read in two ways; "+
+			"ask for another name, or use another --txt-prefix", set.Key))
 		return
 	}
+}
+
+// giveUp refuses all changes of the group; those of claims go without saying.
+func (d *decision) giveUp(message string) {
+	for _, c := range d.changes {
+		var askers []Object
+		if want := d.wanted[c.Key()]; want != nil {
+			askers = want.askers
+		}
+		if _, ofClaim := d.claims[c.Key()]; !ofClaim && d.needs[c.Key()] == nil {
+			d.refuse(c.Key(), askers, NotOwned, message)
+		}
+	}
+	d.changes = nil
 }
 
 // stands reports whether the zone holds a set, as opposed to its being wanted.

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -43,6 +45,22 @@ func (s *standing) names(o Object) bool {
 	return s.ours && len(s.claims) > 0 && s.claims[0].Claim.Names(o.Resource())
 }
 
+// opaque returns why a set, or the claim in force that would go with it, cannot
+// be changed for its fields; "" if it can.
+func (s *standing) opaque() string {
+	if len(s.set.Opaque()) == 0 && len(s.claims) > 0 && len(s.claims[0].Set.Opaque()) > 0 {
+		return opaque(s.claims[0].Set)
+	}
+	if len(s.set.Opaque()) > 0 {
+		return opaque(s.set)
+	}
+	return ""
+}
+
+func opaque(set dns.RecordSet) string {
+	return fmt.Sprintf("%s uses %s, which Signpost never changes", set.Key, strings.Join(set.Opaque(), ", "))
+}
+
 // decide plans a family of names as one group.
 func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	d := &decision{
@@ -56,7 +74,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	}
 	d.admit()
 	for _, key := range sortedKeys(d.wanted) {
-		if want := d.wanted[key]; !want.refused {
+		if want := d.wanted[key]; want.refused == "" {
 			d.write(want)
 		}
 	}
@@ -167,9 +185,9 @@ func (d *decision) settle(name dns.Name) {
 }
 
 // markHolders notes who holds what: whom the claim names or, where it names
-// none of those who ask, who wants what stands, or a part of it. Where two names share a
-// claim its label may be meant for the other, and counts last. A claim whose
-// set is gone still names who held it.
+// none of those who ask, who wants what stands or a part of it. Where two names
+// share a claim its label may be meant for the other, and counts last. A claim
+// whose set is gone still names who held it.
 func (d *decision) markHolders(name dns.Name, offers []offer) {
 	if len(offers) < 2 {
 		return

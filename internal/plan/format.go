@@ -36,8 +36,8 @@ func (p Plan) Empty() bool { return p.Count() == Count{} }
 // shown.
 //
 //	example.com. (Z1): 2 to create, 0 to change, 0 to delete
-//	+ www.example.com. 300 IN A 192.0.2.1
 //	+ a-www.example.com. 300 IN TXT "heritage=external-dns,..."
+//	+ www.example.com. 300 IN A 192.0.2.1
 //	! api.example.com A: NotOwned: the record set exists and nobody claims it; ... (service/default/api)
 func (p Plan) String() string {
 	var out strings.Builder

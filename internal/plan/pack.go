@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 )
@@ -35,6 +36,13 @@ func exceeds(n, limit int) bool { return limit > 0 && n > limit }
 
 func oversize(g dns.Group, t dns.Traits) []Refusal {
 	v, c := g.Size()
+	var limits []string
+	if t.MaxValues > 0 {
+		limits = append(limits, fmt.Sprintf("%d values", t.MaxValues))
+	}
+	if t.MaxChars > 0 {
+		limits = append(limits, fmt.Sprintf("%d characters", t.MaxChars))
+	}
 	var out []Refusal
 	for _, change := range g {
 		set := change.New
@@ -45,8 +53,8 @@ func oversize(g dns.Group, t dns.Traits) []Refusal {
 			continue
 		}
 		out = append(out, Refusal{Key: set.Key, Reason: Oversize, Message: fmt.Sprintf(
-			"the change holds %d values of %d characters in all, and one batch holds %d values of %d characters; give the name fewer targets",
-			v, c, t.MaxValues, t.MaxChars)})
+			"the change holds %d values of %d characters in all, more than one batch may (%s); give the name fewer targets",
+			v, c, strings.Join(limits, ", "))})
 	}
 	return out
 }

@@ -62,9 +62,11 @@ type Input struct {
 	Wants func(dns.Name) []Want
 	Sets  func(dns.Name) []dns.RecordSet // all sets that the zone holds at a name
 
-	// Hold returns why nothing may be concluded from the absence of an object,
-	// by its resource label ("" for claims without one): its source is not
-	// synced, or its intent is unknown. "" means that absence is certain. Nil
+	// Hold returns why nothing may be concluded from the absence of the object
+	// that a claim's resource label names (the label may be shortened, see
+	// [claim.Claim.Names]): its source is not synced, or its intent is unknown.
+	// "" means that absence is certain. A claim without a label may be any
+	// object's: then absence is certain only if nothing at all is unknown. Nil
 	// means that it always is.
 	Hold func(resource string) string
 	// Frozen returns why a name must stay as it is, "" if it need not. May be nil.

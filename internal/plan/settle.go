@@ -13,7 +13,7 @@ import (
 type desired struct {
 	set     dns.RecordSet
 	askers  []Object // the one whose claim it is first
-	refused bool     // asked for, and not possible: what stands stays
+	refused Reason   // why it is not possible, and what stands stays; "" if it is
 }
 
 // offer is what one object wants at one name.

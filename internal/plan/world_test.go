@@ -1,0 +1,218 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// world is what a property draws: few names, objects and owners, so that they
+// collide.
+type world struct {
+	rules  plan.Rules
+	before *strictZone
+	wants  map[dns.Name][]plan.Want
+	held   map[string]bool // resource labels of which nothing is known
+	frozen map[dns.Name]bool
+}
+
+var (
+	owners  = []string{"@", "www", "a-www", "cname-www", "any", "*", "a-any", "a", "a-a", "edns.a-www", "www-x"}
+	askers  = []string{"service/ns/a", "service/ns/b", "ingress/ns/a", "ingress/ns/b"}
+	targets = []string{"shop.example.net.", "lb-1.eu-west-1.elb.amazonaws.com.", "lb-2.eu-west-1.elb.amazonaws.com."}
+)
+
+func pick[T any](t *rapid.T, what string, from ...T) T { return rapid.SampledFrom(from).Draw(t, what) }
+
+// sometimes is true once in n times.
+func sometimes(t *rapid.T, n int, what string) bool {
+	return rapid.IntRange(0, n-1).Draw(t, what) == n-1
+}
+
+func drawWorld(t *rapid.T) *world {
+	w := &world{wants: map[dns.Name][]plan.Want{}, held: map[string]bool{}, frozen: map[dns.Name]bool{}}
+	affix := pick(t, "affixes", [2]string{}, [2]string{}, [2]string{"edns.", ""}, [2]string{"", "-x"}, [2]string{"%{record_type}-", ""})
+	naming, err := claim.NewNaming(affix[0], affix[1], pick(t, "wildcard replacement", "", "any"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.rules = plan.Rules{
+		Owner: "me", Claims: &naming,
+		Policy:      pick(t, "policy", plan.Sync, plan.Sync, plan.UpsertOnly, plan.CreateOnly),
+		Types:       []dns.Type{dns.A, dns.AAAA, dns.CNAME},
+		PreferCNAME: sometimes(t, 4, "prefer CNAME"),
+		Traits:      dns.Traits{Aliases: aliases, Routing: true, MaxValues: 1000, MaxChars: 32000},
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "types") {
+	case 0:
+		w.rules.Types = []dns.Type{dns.A, dns.CNAME}
+	case 1:
+		w.rules.Types = append(w.rules.Types, dns.TXT, dns.NS)
+	}
+	if sometimes(t, 8, "filter") {
+		w.rules.Filter, err = dns.NewFilter(nil, []string{"www.example.com", "any.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.drawZone(t)
+	w.drawWants(t)
+	return w
+}
+
+func drawName(t *rapid.T) dns.Name {
+	label := pick(t, "name", owners...)
+	if label == "@" {
+		return zone.Name
+	}
+	return dns.Name(label) + "." + zone.Name
+}
+
+// drawSet draws a set with few values; addresses only, or a CNAME only.
+func drawSet(t *rapid.T, name dns.Name, addresses bool) dns.RecordSet {
+	set := dns.RecordSet{Key: dns.Key{Name: name, Type: dns.CNAME}, TTL: pick[uint32](t, "ttl", 300, 300, 60), Data: []string{pick(t, "target", targets...)}}
+	if addresses {
+		set.Type = pick(t, "type", dns.A, dns.A, dns.AAAA)
+		set.Data = []string{map[dns.Type]string{dns.A: "192.0.2.", dns.AAAA: "2001:db8::"}[set.Type] + pick(t, "host", "1", "2")}
+	}
+	if sometimes(t, 5, "routed") {
+		set.SetID = pick(t, "identifier", "blue", "green")
+		set.Routing = pick[dns.Routing](t, "routing", dns.Weighted{Weight: 1}, dns.Weighted{Weight: 2},
+			dns.Latency{Region: set.SetID}, dns.Failover{Role: "PRIMARY"}, dns.Failover{Role: "SECONDARY"})
+	}
+	return set
+}
+
+// drawZone fills a zone as far as it takes what is drawn: sets with claims of
+// ours and of others in every format, sets without, and claims without sets.
+func (w *world) drawZone(t *rapid.T) {
+	w.before = newStrictZone(zone, nil)
+	for range rapid.IntRange(0, 8).Draw(t, "sets") {
+		name := drawName(t)
+		set := drawSet(t, name, rapid.Bool().Draw(t, "address"))
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		case 0:
+			set = dns.RecordSet{Key: dns.Key{Name: name, Type: dns.TXT}, TTL: 300, Data: []string{`"free text"`}}
+		case 1:
+			set = dns.RecordSet{Key: dns.Key{Name: name, Type: pick[dns.Type](t, "other type", "MX", dns.NS)}, TTL: 300, Data: []string{"10 mail.example.net."}}
+		case 2, 3:
+			if set.Type == dns.CNAME {
+				set.Type, set.TTL, set.Data = dns.A, 0, nil
+				set.Alias = &dns.Alias{Zone: "ZELB", Target: dns.Name(targets[1])}
+			}
+		case 4:
+			set = set.WithOpaque(map[string]string{"CidrRoutingConfig": "x"})
+		}
+		if !sometimes(t, 6, "orphan") && w.before.add(set) != nil {
+			continue
+		}
+		w.drawClaims(t, set)
+	}
+}
+
+func (w *world) drawClaims(t *rapid.T, set dns.RecordSet) {
+	for range rapid.IntRange(0, 2).Draw(t, "claims") {
+		c := claim.Claim{Owner: pick(t, "owner", "me", "me", "me", "other"), Resource: pick(t, "label", append(askers, "")...)}
+		at, err := w.rules.Claims.Name(set.Key, zone.Name)
+		if names := w.rules.Claims.Candidates(set.Name, zone.Name, []dns.Type{dns.A, dns.AAAA}); err != nil || sometimes(t, 3, "other name") && len(names) > 0 {
+			at = pick(t, "claim name", names...)
+		}
+		txt := claim.Set(c, at, set)
+		if sometimes(t, 10, "shared TXT") {
+			txt.Data = append(txt.Data, `"zzz"`)
+		}
+		if sometimes(t, 20, "opaque claim") {
+			txt = txt.WithOpaque(map[string]string{"CidrRoutingConfig": "x"})
+		}
+		_ = w.before.add(txt) // where there is no room for a claim there is none
+	}
+}
+
+func (w *world) drawWants(t *rapid.T) {
+	for _, resource := range askers {
+		by := object(resource)
+		by.Created = time.Unix(int64(rapid.IntRange(0, 2).Draw(t, "created")), 0).UTC()
+		if sometimes(t, 5, "unknown") {
+			w.held[resource] = true
+			continue
+		}
+		addresses := map[dns.Name]bool{}
+		for range rapid.IntRange(0, 4).Draw(t, "wants") {
+			name := drawName(t)
+			if _, known := addresses[name]; !known {
+				addresses[name] = rapid.Bool().Draw(t, "wants addresses")
+			}
+			want := plan.Want{By: by, Set: drawSet(t, name, addresses[name])}
+			if !slices.ContainsFunc(w.wants[name], func(o plan.Want) bool { return o.By == by && o.Set.Key == want.Set.Key }) {
+				w.wants[name] = append(w.wants[name], want)
+			}
+		}
+	}
+	if sometimes(t, 5, "frozen") {
+		w.frozen[drawName(t)] = true
+	}
+}
+
+// input plans the zone as z holds it.
+func (w *world) input(z *strictZone) plan.Input {
+	var wanted []dns.Name
+	for name := range w.wants {
+		wanted = append(wanted, name)
+	}
+	return plan.Input{
+		Zone: zone, Names: plan.Names(w.rules, zone, wanted, z.all()), Sets: z.at,
+		Wants: func(n dns.Name) []plan.Want { return w.wants[n] },
+		Hold: func(resource string) string {
+			if w.held[resource] || resource == "" && len(w.held) > 0 {
+				return "unknown"
+			}
+			return ""
+		},
+		Frozen: func(n dns.Name) string {
+			if w.frozen[n] {
+				return "frozen"
+			}
+			return ""
+		},
+	}
+}
+
+// String prints the world for a failure.
+func (w *world) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "policy %s types %v\n%s", w.rules.Policy, w.rules.Types, dns.Format(zone.Name, w.before.all()))
+	for _, wants := range w.wants {
+		for _, want := range wants {
+			fmt.Fprintf(&out, "; %s %d wants %s\n", want.By.Resource(), want.By.Created.Unix(), want.Set)
+		}
+	}
+	fmt.Fprintf(&out, "; held %v frozen %v\n", w.held, w.frozen)
+	return out.String()
+}
+
+// owner returns whose a set of a zone is, "" if nobody's.
+func (w *world) owner(z *strictZone, set dns.RecordSet) string {
+	found := w.rules.Claims.For(z.all(), set, zone.Name)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0].Claim.Owner
+}
+
+func isClaim(set dns.RecordSet) (claim.Claim, bool) {
+	if set.Type == dns.TXT {
+		for _, value := range set.Data {
+			if c, ok := claim.Parse(value); ok {
+				return c, true
+			}
+		}
+	}
+	return claim.Claim{}, false
+}
