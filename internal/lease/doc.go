@@ -18,10 +18,10 @@
 //     with the rule that is missing, and joins the others when it may.
 //
 // Whoever deletes the Lease changes nothing: its holder writes it again, and who
-// knew of a holder waits for the time that the lease had left. Two exceptions are
-// a person's to make: a process that starts in the moment after the deletion
-// knows of no holder, and a holder whose name is struck out of the Lease learns
-// of it with its next renewal.
+// knew of a holder waits for as long as a lease lasts. Two exceptions are a
+// person's to make: who has not read the Lease since its holder took it or made it
+// again (a process that starts in the moment after the deletion) waits for nobody,
+// and a holder whose name is struck out of it learns that with its next renewal.
 //
 // The package may import Kubernetes' libraries and the logger, and no other room.
 //

@@ -15,9 +15,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// The times of the election. Their sum is the time after which a leader that was
-// killed is replaced: at worst lasts, and twice the longest pause between two
-// looks of a standby, which is 2.2 times retryEvery (client-go's JitterFactor).
+// The times of the election. A leader that was killed is replaced, at worst, after
+// lasts and twice the longest pause between two looks of a standby, which is 2.2
+// times retryEvery (client-go's JitterFactor): 14.2 s. One that gives the lease up
+// is replaced after one such pause: 1.1 s.
 const (
 	// lasts is how long a lease that is not renewed keeps others away.
 	lasts = 12 * time.Second

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -20,6 +21,9 @@ import (
 //   - a Lease that was deleted is not taken while its holder may still write;
 //   - the elector asks every [retryEvery]; a lease that was renewed less than
 //     [renewEvery] ago is not renewed again;
+//   - each write carries its own time. The elector gives the second of a try that
+//     of the first, and if the first succeeded though its answer was lost, others
+//     would take the second for no renewal;
 //   - a write that was sent is waited for, so that no lease is left to a process
 //     that ends.
 //
@@ -31,9 +35,9 @@ type lock struct {
 	leaving atomic.Bool // the work is done: the lease may be given up
 
 	holder string    // as last read or written
-	sent   time.Time // when the last renewal that succeeded was sent
+	lapse  time.Time // when its lease lapses at the latest
+	sent   time.Time // when our last renewal that succeeded was sent
 	raw    []byte    // the record of another holder, as last read
-	others time.Time // until when its lease may last
 	rest   time.Time // no request before; for a process that was forbidden leases
 }
 
@@ -56,8 +60,7 @@ func (l *lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []b
 	case err == nil:
 		l.see(record, raw)
 	case apierrors.IsNotFound(err):
-		l.holder = ""
-		if time.Now().Before(l.others) {
+		if l.deleted() {
 			return nil, nil, errDeleted
 		}
 	case ctx.Err() == nil:
@@ -75,22 +78,36 @@ func (l *lock) see(record *resourcelock.LeaderElectionRecord, raw []byte) {
 	changed := !bytes.Equal(raw, l.raw)
 	l.raw = raw
 	if l.holder == "" {
-		l.others = time.Time{}
+		l.lapse = time.Time{}
 	} else if changed {
-		l.others = time.Now().Add(time.Duration(record.LeaseDurationSeconds) * time.Second)
+		l.lapse = time.Now().Add(time.Duration(record.LeaseDurationSeconds) * time.Second)
 	}
 	if l.fence.isAlone() && (l.holder == "" || !changed) {
 		return // nobody else is at work: its lease may never be renewed
 	}
+	_, held := l.fence.Held()
 	l.fence.drop()
-	if time.Now().Before(l.others) {
-		l.standingBy(l.holder)
+	if held || time.Now().Before(l.lapse) {
+		l.standingBy(held, l.holder)
 	}
+}
+
+// deleted reports whether the Lease is gone while somebody else may hold it yet:
+// where one was known, he may have renewed it in the moment before. Our own may
+// be made again as long as it lasts.
+func (l *lock) deleted() bool {
+	if _, held := l.fence.Held(); held {
+		return false
+	}
+	if l.holder != "" {
+		l.holder, l.raw, l.lapse = "", nil, time.Now().Add(lasts)
+	}
+	return time.Now().Before(l.lapse)
 }
 
 // Create makes the Lease.
 func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.write(ctx, "create", func(ctx context.Context) error { return l.LeaseLock.Create(ctx, record) })
+	return l.write(ctx, "create", record, l.LeaseLock.Create)
 }
 
 // Update takes, renews or gives up the lease.
@@ -102,21 +119,23 @@ func (l *lock) Update(ctx context.Context, record resourcelock.LeaderElectionRec
 	if _, ok := l.fence.Held(); ok && l.holder == l.Identity() && time.Since(l.sent) < renewEvery-retryEvery/2 {
 		return nil
 	}
-	return l.write(ctx, "update", func(ctx context.Context) error { return l.LeaseLock.Update(ctx, record) })
+	return l.write(ctx, "update", record, l.LeaseLock.Update)
 }
 
-func (l *lock) write(ctx context.Context, verb string, do func(context.Context) error) error {
+func (l *lock) write(ctx context.Context, verb string, record resourcelock.LeaderElectionRecord,
+	do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	if time.Now().Before(l.rest) {
 		return errResting
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	sent := time.Now()
-	if err := do(limited); err != nil {
+	record.RenewTime = metav1.NewTime(sent)
+	if err := do(limited, record); err != nil {
 		l.failed(verb, err)
 		return err
 	}
-	l.holder, l.sent, l.raw, l.others, l.rest = l.Identity(), sent, nil, time.Time{}, time.Time{}
+	l.holder, l.lapse, l.sent, l.raw = l.Identity(), sent.Add(lasts), sent, nil
 	rose := l.fence.grant(sent.Add(renewWithin))
 	if _, ok := l.fence.Held(); ok {
 		l.leading(l.Identity(), rose)
@@ -148,7 +167,7 @@ func (l *lock) failed(verb string, err error) {
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err):
 		// Somebody was faster; the elector reads who.
-	case apierrors.IsForbidden(err) && !time.Now().Before(l.others):
+	case apierrors.IsForbidden(err) && !time.Now().Before(l.lapse):
 		l.rest = time.Now().Add(askAgain)
 		if l.fence.standAlone() {
 			l.writesAlone(l.explain(verb, err))

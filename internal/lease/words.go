@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -40,7 +41,10 @@ func (t *teller) say(level slog.Level, state string, s Status, message string, a
 	}
 }
 
-const leads = "leads"
+const (
+	leads    = "leads"
+	standsBy = "stands by "
+)
 
 // leading: we hold the lease, and rose says that we did not before.
 func (t *teller) leading(identity string, rose bool) {
@@ -52,9 +56,13 @@ func (t *teller) leading(identity string, rose bool) {
 	t.say(slog.LevelInfo, leads, Status{Leader: identity}, message, "identity", identity)
 }
 
-// standingBy: another leads.
-func (t *teller) standingBy(leader string) {
-	t.say(slog.LevelInfo, "stands by "+leader, Status{Leader: leader}, "standing by", "leader", leader)
+// standingBy: another leads, and held says that we did.
+func (t *teller) standingBy(held bool, leader string) {
+	level, message := slog.LevelInfo, "standing by"
+	if held {
+		level, message = slog.LevelWarn, "another holds the lease: stopped writing, and standing by"
+	}
+	t.say(level, standsBy+leader, Status{Leader: leader}, message, "leader", leader)
 }
 
 // waiting: the API server does not let us have or renew the lease, for now.
@@ -76,18 +84,21 @@ func (t *teller) writesAlone(tr trouble) {
 		"no lease: this process writes alone, and a second replica would write beside it", "reason", tr.reason, "hint", tr.hint)
 }
 
-// stopped: we led.
+// stopped: we led. If another was seen to lead instead, it has been said.
 func (t *teller) stopped() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if strings.HasPrefix(t.state, standsBy) {
+		return
+	}
 	reason := t.last.Trouble
 	if reason == "" {
-		reason = "it was not renewed in time, or somebody else took it"
+		reason = "it was not renewed in time"
 	}
 	if t.state == leads {
 		t.state = ""
 	}
-	t.log.Warn("lost the lease, and stopped writing", "reason", reason)
+	t.log.Warn("lost the lease: stopped writing", "reason", reason)
 }
 
 // released: others may lead.
@@ -139,7 +150,9 @@ func (t *teller) explain(verb string, err error) trouble {
 	case answered:
 		return trouble{reason: fmt.Sprintf("the API server at %s answers to %s leases: %v", t.host, verb, err)}
 	}
-	if op := (*net.OpError)(nil); errors.As(err, &op) {
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("nothing heard in %v", patience)
+	} else if op := (*net.OpError)(nil); errors.As(err, &op) {
 		err = fmt.Errorf("%s: %w", op.Op, op.Err) // without the local port, which differs each time
 	} else if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err
