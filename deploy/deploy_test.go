@@ -45,6 +45,8 @@ type installation struct {
 	account    *corev1.ServiceAccount
 	role       *rbacv1.ClusterRole
 	binding    *rbacv1.ClusterRoleBinding
+	leases     *rbacv1.Role
+	leasing    *rbacv1.RoleBinding
 	deployment *appsv1.Deployment
 	service    *corev1.Service
 }
@@ -116,6 +118,10 @@ func (in *installation) add(t *testing.T, object runtime.Object) {
 		in.role = o
 	case *rbacv1.ClusterRoleBinding:
 		in.binding = o
+	case *rbacv1.Role:
+		in.leases = o
+	case *rbacv1.RoleBinding:
+		in.leasing = o
 	case *appsv1.Deployment:
 		in.deployment = o
 	case *corev1.Service:
@@ -134,6 +140,7 @@ func TestNamesAgree(t *testing.T) {
 			in := render(t, kustomization)
 			for kind, got := range map[string]string{
 				"ServiceAccount": in.account.Namespace, "Deployment": in.deployment.Namespace, "Service": in.service.Namespace,
+				"Role": in.leases.Namespace, "RoleBinding": in.leasing.Namespace,
 			} {
 				if got != namespace {
 					t.Errorf("the %s is in namespace %q, want %q", kind, got, namespace)
@@ -152,6 +159,13 @@ func TestNamesAgree(t *testing.T) {
 			wantRole := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: in.role.Name}
 			if diff := cmp.Diff(wantRole, in.binding.RoleRef); diff != "" {
 				t.Errorf("role of the binding (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(wantSubjects, in.leasing.Subjects); diff != "" {
+				t.Errorf("subjects of the binding for leases (-want +got):\n%s", diff)
+			}
+			wantRole = rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: in.leases.Name}
+			if diff := cmp.Diff(wantRole, in.leasing.RoleRef); diff != "" {
+				t.Errorf("role of the binding for leases (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -182,9 +196,16 @@ func TestRBACIsTheLeast(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: read},
 		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingresses"}, Verbs: read},
 	}
+	wantLeases := []rbacv1.PolicyRule{
+		{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get", "create", "update"}},
+	}
 	for kustomization := range everything {
-		if diff := cmp.Diff(want, render(t, kustomization).role.Rules); diff != "" {
+		in := render(t, kustomization)
+		if diff := cmp.Diff(want, in.role.Rules); diff != "" {
 			t.Errorf("%s: rules (-want +got):\n%s", kustomization, diff)
+		}
+		if diff := cmp.Diff(wantLeases, in.leases.Rules); diff != "" {
+			t.Errorf("%s: rules in its own namespace (-want +got):\n%s", kustomization, diff)
 		}
 	}
 }
@@ -244,8 +265,17 @@ func TestPodRuns(t *testing.T) {
 			if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() || c.Resources.Limits.Memory().IsZero() {
 				t.Errorf("resources are not bounded: %+v", c.Resources)
 			}
-			if d := in.deployment.Spec; d.Replicas == nil || *d.Replicas != 1 || d.Strategy.Type != appsv1.RecreateDeploymentStrategyType {
-				t.Errorf("replicas %v, strategy %q: two pods could write at a time", d.Replicas, d.Strategy.Type)
+			if d := in.deployment.Spec; d.Replicas == nil || *d.Replicas != 2 || d.Strategy.Type != appsv1.RollingUpdateDeploymentStrategyType {
+				t.Errorf("replicas %v, strategy %q: nobody stands by", d.Replicas, d.Strategy.Type)
+			}
+			fields := map[string]string{}
+			for _, e := range c.Env {
+				if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+					fields[e.Name] = e.ValueFrom.FieldRef.FieldPath
+				}
+			}
+			if diff := cmp.Diff(map[string]string{"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}, fields); diff != "" {
+				t.Errorf("what the pod knows of itself (-want +got):\n%s", diff)
 			}
 			if name, tag, _ := strings.Cut(c.Image, ":"); name != "ghcr.io/signpost-dns/signpost" || tag == "" || tag == "latest" {
 				t.Errorf("image %q: want the project's, with a tag that stays", c.Image)
@@ -315,8 +345,10 @@ func TestCredentials(t *testing.T) {
 		t.Errorf("access-keys: environment (-want +got):\n%s", diff)
 	}
 	for name, in := range map[string]installation{"base": base, "example": irsa, "access-keys": keys} {
-		if len(in.container().Env) > 0 {
-			t.Errorf("%s: %v: nothing is to stand in the manifest itself", name, in.container().Env)
+		for _, e := range in.container().Env {
+			if e.Value != "" || e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
+				t.Errorf("%s: %v: nothing is to stand in the manifest itself", name, e)
+			}
 		}
 	}
 	if len(base.container().EnvFrom) > 0 || len(irsa.container().EnvFrom) > 0 {

@@ -13,7 +13,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 )
 
@@ -40,6 +42,8 @@ func TestPrintError(t *testing.T) {
 	frozen := func(source, reason string) error {
 		return &controller.FrozenError{Source: source, Status: objects.Status{Reason: reason, Hint: "mend it"}}
 	}
+	hold := controller.Hold{Zone: dns.Zone{ID: "Z1", Name: "example.com."}, Command: "say yes",
+		Hold: plan.Hold{ID: "0123456789", Keys: []dns.Key{{Name: "www.example.com.", Type: dns.A}}}}
 	tests := []struct {
 		name string
 		err  error
@@ -61,7 +65,12 @@ func TestPrintError(t *testing.T) {
 		{"wrapped joined", fmt.Errorf("read: %w", errors.Join(errors.New("one"), errors.New("two"))), "error: read: one\n       two\n", 1},
 		{"joined with a code", errors.Join(errors.New("one"), &Error{Err: errors.New("held"), Code: 3}), "error: one\nerror: held\n", 3},
 		{"one cause for several sources", errors.Join(frozen("service", "x.yaml"), frozen("ingress", "x.yaml"), frozen("node", "y.yaml")),
-			"error: read source service and ingress: x.yaml\nhint:  mend it\nerror: read source node: y.yaml\nhint:  mend it\n", 1},
+			"error: read source service and ingress: x.yaml\nhint:  mend it\nerror: read source node: y.yaml\nhint:  mend it\n", 3},
+		{"held", errors.Join(errors.Join(frozen("node", "y.yaml")), hold), "error: read source node: y.yaml\nhint:  mend it\n" +
+			"error: 1 deletion is held in example.com (0123456789): www.example.com A\n" +
+			"hint:  too much would go at once; if it shall, approve it: say yes; else bring back what asked for it\n", 3},
+		{"held, and another error", errors.Join(errors.New("one"), frozen("node", "y.yaml")),
+			"error: one\nerror: read source node: y.yaml\nhint:  mend it\n", 1},
 		{"lines", errorf("a\nb", "one\ntwo"), "error: one\n       two\nhint:  a\n       b\n", 1},
 	}
 	for _, tt := range tests {

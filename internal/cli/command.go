@@ -26,6 +26,7 @@ func commands() []command {
 	return []command{
 		runWord(),
 		planWord(),
+		approveWord(),
 		demoWord(),
 		emulatorWord(),
 		versionWord(),

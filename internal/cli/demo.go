@@ -113,6 +113,7 @@ func (c *demoCommand) stage(ctx context.Context, call *call, dir string) (*stage
 	p, err := route53.NewStatic("http://"+sockets.HTTP.String(), nil, options.Route53, options.settings.Filter)
 	if err == nil {
 		s.teller = newTeller(p, call)
+		options.onHold = s.teller.hold
 		s.engine, err = options.buildFor(s.teller, call)
 	}
 	if err == nil {

@@ -159,6 +159,43 @@ func TestDemoWithoutNames(t *testing.T) {
 	}
 }
 
+// TestDemoHolds deletes everything, and is asked first.
+func TestDemoHolds(t *testing.T) {
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "web.yaml")
+	save(t, manifest, `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec: {rules: [{host: a.example.com}, {host: b.example.com}, {host: c.example.com}, {host: d.example.com}]}
+status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
+`)
+	r := play(t, "demo", "--objects="+dir)
+	server := begun(r)
+	r.resolves(server, "a.example.com", "A", "192.0.2.1")
+	r.await(r.stdout, "^End it with Ctrl-C\\.$")
+	remove(t, manifest)
+	approve := r.await(r.stdout, `^\d\d:\d\d:\d\d  held     4 deletions are held in example\.com \(\w+\): a\.example\.com A, .*, and 1 more\.\n`+
+		`          too much would go at once; if it shall, approve it: signpost (approve \w+ --objects=\S+); else bring back what asked for it$`)[1]
+	r.resolves(server, "a.example.com", "A", "192.0.2.1")
+	yes := play(t, strings.Fields(approve)...)
+	if code := <-yes.code; code != 0 {
+		t.Errorf("exit code %d:\n%s", code, yes.stderr)
+	}
+	r.resolves(server, "a.example.com", "A", "NXDOMAIN")
+	r.await(r.stdout, `^\d\d:\d\d:\d\d  deleted  d\.example\.com A 192\.0\.2\.1  \(ingress/default/web\)$`)
+	r.await(r.stdout, `^\d\d:\d\d:\d\d  held     nothing any more$`)
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if code := r.stop(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, r.stderr)
+	}
+	if strings.Contains(r.stderr.String(), "held") {
+		t.Errorf("the log tells it too:\n%s", r.stderr)
+	}
+}
+
 func TestDemoWithoutDirectory(t *testing.T) {
 	r := play(t, "demo", "--objects="+filepath.Join(t.TempDir(), "gone"))
 	r.await(r.stderr, `^error: read the manifests of --objects \S+gone: .*no such file or directory\nhint:  create the directory, or correct --objects$`)

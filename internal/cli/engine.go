@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -24,10 +27,12 @@ type engineOptions struct {
 	Objects objects.Options `embed:""`
 	Source  source.Options  `embed:""`
 	Route53 route53.Options `embed:""`
+	Lease   lease.Options   `embed:""`
 
 	settings Settings
 	rules    plan.Rules // but for the provider's traits
 	deriver  *source.Deriver
+	onHold   func(controller.Hold) // nil: the log tells
 }
 
 func (o *engineOptions) check() (err error) {
@@ -89,15 +94,48 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
+	mine, err := o.lease(feed, call)
+	if err != nil {
+		return nil, err
+	}
 	e := &engine{feed: feed, provider: p, metrics: prometheus.NewRegistry()}
 	registerProcess(e.metrics)
 	rules := o.rules
 	rules.Traits = p.Traits()
 	e.Controller = controller.New(controller.Config{
-		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules,
+		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
 		Interval: o.settings.Interval, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),
+		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
+		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, log: call.log},
 	})
 	return e, nil
+}
+
+// lease returns the right to write. A command that makes one pass, or writes
+// nothing, contends with nobody.
+func (o *engineOptions) lease(feed objects.Feed, call *call) (lease.Lease, error) {
+	cluster, ok := feed.(*objects.Cluster)
+	if !ok {
+		return lease.Alone(), nil
+	}
+	objects.RedirectLogs(call.log)
+	if o.Once || o.DryRun {
+		return lease.Alone(), nil
+	}
+	return lease.Open(o.Lease, cluster.Config(), lease.Name(o.OwnerID, o.scope()...), call.log)
+}
+
+// scope is what tells deployments of one owner apart: what they read, where
+// they write, and how they name their claims. Two that differ in any of it are
+// not replicas of each other, and must not wait for each other.
+func (o *engineOptions) scope() []string {
+	list := func(values []string) string { return strings.Join(slices.Sorted(slices.Values(values)), ",") }
+	return []string{
+		o.Provider, o.Registry, o.TXTPrefix, o.TXTSuffix, o.TXTWildcard,
+		list(o.DomainFilter), list(o.ExcludeDomains), list(o.Route53.ZoneIDFilter), o.Route53.ZoneType,
+		list(o.Sources), o.Objects.Namespace, o.Source.AnnotationFilter, o.Source.AnnotationPrefix, o.Source.LabelFilter,
+		list(o.Source.IngressClass), list(o.Source.ServiceTypeFilter), list(o.ManagedTypes), list(o.ExcludeTypes),
+	}
 }
 
 // registerProcess adds what is known of the process and its build, under

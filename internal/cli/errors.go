@@ -18,7 +18,7 @@ import (
 type Error struct {
 	Err  error  // what is wrong; nil prints nothing and only sets the exit code
 	Hint string // what to do about it, "" if nothing is known
-	Code int    // the exit code: 2 for a plan with changes, 3 for what waits for a person; 0 stands for 1
+	Code int    // the exit code; 0 stands for 1, or 3 (see [exitCode])
 }
 
 // Error returns what is wrong, without the hint.
@@ -37,12 +37,24 @@ func errorf(hint, format string, args ...any) *Error {
 	return &Error{Err: fmt.Errorf(format, args...), Hint: hint}
 }
 
+// The exit codes that are neither well nor wrong.
+const (
+	exitChanges = 2 // a plan would change something
+	exitWaits   = 3 // all is done but what waits for a person: deletions are held, or a source is frozen
+)
+
 func exitCode(err error) int {
 	var e *Error
 	if errors.As(err, &e) && e.Code != 0 {
 		return e.Code
 	}
-	return 1
+	for _, one := range apart(err) {
+		_, frozen := one.(*controller.FrozenError)
+		if _, held := one.(controller.Hold); !frozen && !held {
+			return 1
+		}
+	}
+	return exitWaits
 }
 
 // hintOf returns the first hint in err's chain.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
 )
 
 // Options is what the command line itself owns of a controller's options: what
@@ -24,6 +25,10 @@ type Options struct {
 	ManagedTypes []string `name:"managed-record-types" group:"changes" default:"A,AAAA,CNAME" placeholder:"TYPE" help:"Types of record sets to manage. Repeatable."`
 	ExcludeTypes []string `name:"exclude-record-types" group:"changes" placeholder:"TYPE" help:"Types of record sets to leave alone, even if managed. Repeatable."`
 	DryRun       bool     `name:"dry-run" group:"changes" help:"Say what would change, and change nothing."`
+
+	MaxDeletes  string        `name:"max-deletes" group:"changes" default:"30%" placeholder:"LIMIT" help:"What may be deleted in a zone within 10 minutes before a person is asked: a share of our names there, such as 30%, a number, or unlimited. Of a share ten are never too much; all of more than three always are."`
+	DeleteGrace time.Duration `name:"delete-grace" group:"changes" default:"10s" placeholder:"DURATION" help:"How long a deletion waits for the object to come back; not with --once."`
+	Approve     []string      `name:"approve" group:"changes" placeholder:"ID" help:"Let the deletions go that are held under this ID. Repeatable."`
 
 	Registry    string `name:"registry" group:"ownership" enum:"txt,noop" default:"txt" help:"Where it is kept whose record sets are: txt (in TXT record sets beside them) or noop (nowhere)."`
 	OwnerID     string `name:"txt-owner-id" group:"ownership" default:"default" placeholder:"ID" help:"Who we are. Two that share a zone must differ."`
@@ -51,6 +56,9 @@ type Settings struct {
 	Suffix   string
 	Wildcard string
 	Interval time.Duration // at least a second
+
+	MaxDeletes  plan.Limit
+	DeleteGrace time.Duration
 }
 
 // Settings judges the options and returns what they mean, or an [Error].
@@ -78,6 +86,9 @@ func (o *Options) Settings() (Settings, error) {
 	if o.Interval < 0 {
 		return Settings{}, errorf("write a time such as 1m", "--interval: %s is less than nothing", o.Interval)
 	}
+	if err := o.checkDeletions(&s); err != nil {
+		return Settings{}, err
+	}
 	var err error
 	if s.Filter, err = dns.NewFilter(o.DomainFilter, o.ExcludeDomains); err != nil {
 		return Settings{}, errorf("write domains such as example.com", "--domain-filter or --exclude-domains: %w", err)
@@ -102,6 +113,26 @@ func (o *Options) checkChoice() error {
 		return nil
 	}
 	return errorf("add "+strings.Join(hints, " "), "missing: %s", strings.Join(missing, " and "))
+}
+
+// checkDeletions reads when deletions wait.
+func (o *Options) checkDeletions(s *Settings) error {
+	for _, id := range o.Approve {
+		if err := checkApproval(id); err != nil {
+			return fmt.Errorf("--approve: %w", err)
+		}
+	}
+	if s.DeleteGrace = o.DeleteGrace; o.DeleteGrace < 0 {
+		return errorf("write a time such as 10s, or 0", "--delete-grace: %s is less than nothing", o.DeleteGrace)
+	}
+	if o.MaxDeletes == "" {
+		return nil
+	}
+	var err error
+	if s.MaxDeletes, err = plan.ParseLimit(o.MaxDeletes); err != nil {
+		return errorf("write a share such as 30%, a number such as 25 (0: none without being asked), or unlimited", "--max-deletes: %w", err)
+	}
+	return nil
 }
 
 // checkOwnership holds the owner id to what a claim can carry.

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
 )
 
 func settingsOf(args string, vars map[string]string) (runCommand, Settings, []string, error) {
@@ -34,7 +36,8 @@ func filter(t *testing.T, include ...string) dns.Filter {
 func TestKnownArgumentLists(t *testing.T) {
 	usual := func(change func(*Settings)) Settings {
 		s := Settings{Sources: []string{"ingress", "service"}, Provider: "aws", Policy: "upsert-only",
-			Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Owned: true, Owner: "default", Interval: time.Minute}
+			Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Owned: true, Owner: "default", Interval: time.Minute,
+			DeleteGrace: 10 * time.Second}
 		change(&s)
 		return s
 	}
@@ -78,9 +81,10 @@ func TestKnownArgumentLists(t *testing.T) {
 			name: "everything at once",
 			args: `--source=service --source=service --provider=aws --policy=create-only --registry=noop --txt-owner-id=
 				--txt-suffix=-x --txt-wildcard-replacement=any --managed-record-types=TXT --managed-record-types=A
-				--exclude-record-types=A --interval=0s --events --once --dry-run --metrics-address=:0 --log-level=warn`,
+				--exclude-record-types=A --interval=0s --events --once --dry-run --metrics-address=:0 --log-level=warn
+				--max-deletes=unlimited --delete-grace=0 --approve=0123456789`,
 			want: Settings{Sources: []string{"service"}, Provider: "aws", Policy: "create-only", Types: []dns.Type{dns.TXT},
-				Suffix: "-x", Wildcard: "any", Interval: time.Second},
+				Suffix: "-x", Wildcard: "any", Interval: time.Second, MaxDeletes: plan.Unlimited()},
 			level: "warn",
 		},
 	}
@@ -90,7 +94,7 @@ func TestKnownArgumentLists(t *testing.T) {
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("error %v (hint: %s), warnings %q", err, hintOf(err), warnings)
 			}
-			if diff := cmp.Diff(tt.want, got, cmp.Comparer(sameFilter)); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.Comparer(sameFilter), cmpopts.EquateComparable(plan.Limit{})); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 			if run.Level != tt.level {
@@ -184,6 +188,7 @@ func TestForeignTable(t *testing.T) {
 func TestSettingsRefuse(t *testing.T) {
 	const usual = "--source=service --provider=aws "
 	const owner = "any other text will do that tells this deployment from others in the same zone, such as the cluster's name"
+	const limits = "write a share such as 30%, a number such as 25 (0: none without being asked), or unlimited"
 	tests := []struct {
 		args, message, hint string
 	}{
@@ -211,6 +216,11 @@ func TestSettingsRefuse(t *testing.T) {
 		{usual + "--managed-record-types=A --exclude-record-types=A", "no type of record set is left to manage",
 			"take some away from --exclude-record-types, or leave --managed-record-types out for A, AAAA and CNAME"},
 		{usual + "--interval=-1m", "--interval: -1m0s is less than nothing", "write a time such as 1m"},
+		{usual + "--max-deletes=many", `--max-deletes: "many" is neither a share nor a number`, limits},
+		{usual + "--max-deletes=101%", `--max-deletes: "101%" is more than all`, limits},
+		{usual + "--delete-grace=-1s", "--delete-grace: -1s is less than nothing", "write a time such as 10s, or 0"},
+		{usual + "--approve=all", `--approve: "all" is no ID of held deletions`,
+			`it is ten digits and letters from a to f; "signpost plan" shows it`},
 		{usual + "--domain-filter=exa..mple", `--domain-filter or --exclude-domains: domain name "exa..mple": ` +
 			"a label is empty (two dots in a row, or a dot at the start)", "write domains such as example.com"},
 		{usual + "--interval=1m --interval=2m", "--interval is given twice",

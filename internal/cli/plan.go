@@ -25,7 +25,9 @@ func planWord() command {
 		detail: `Reads objects and zones as "signpost run" with the same flags would, prints what
 it would change as a diff, and changes nothing.
 
-Exit code: 0 there is nothing to change, 2 there is, 1 something went wrong.`,
+Exit code: 0 there is nothing to change, 2 there is, 3 something waits for a
+person (deletions would be held, or a source cannot be read), 1 something went
+wrong.`,
 		new: func() runner { return &planCommand{} },
 	}
 }
@@ -47,11 +49,13 @@ func (c *planCommand) Run(ctx context.Context, call *call) error {
 	if printErr := c.print(call, report); printErr != nil {
 		return printErr
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if report.Changes() > 0 {
-		return &Error{Code: 2}
+	case len(report.Holds) > 0:
+		return &Error{Code: exitWaits}
+	case report.Changes() > 0:
+		return &Error{Code: exitChanges}
 	}
 	return nil
 }
@@ -70,6 +74,9 @@ func (c *planCommand) print(call *call, report controller.Report) error {
 		for line := range strings.Lines(z.Plan.String()) {
 			b.WriteString(paintDiff(paint, line))
 		}
+	}
+	for _, h := range report.Holds {
+		b.WriteString(paintDiff(paint, "! "+h.Error()+"; to approve: "+h.Command+"\n"))
 	}
 	for _, p := range report.Problems {
 		b.WriteString(paintDiff(paint, "! "+p.String()+"\n"))
@@ -110,6 +117,12 @@ type (
 		Private  bool          `json:"private"`
 		Changes  []changeJSON  `json:"changes"`
 		Refusals []refusalJSON `json:"refusals"`
+		Hold     *holdJSON     `json:"hold,omitempty"`
+	}
+	holdJSON struct {
+		ID      string `json:"id"`
+		Count   int    `json:"count"`
+		Approve string `json:"approve"` // how
 	}
 	changeJSON struct {
 		Action string   `json:"action"` // CREATE, UPDATE, DELETE
@@ -145,6 +158,11 @@ func jsonReport(report controller.Report) planJSON {
 				key := c.Key()
 				zone.Changes = append(zone.Changes, changeJSON{Action: string(c.Action()), Name: string(key.Name),
 					Type: string(key.Type), SetID: key.SetID, Old: jsonSet(c.Old), New: jsonSet(c.New)})
+			}
+		}
+		for _, h := range report.Holds {
+			if h.Zone.ID == zone.ID {
+				zone.Hold = &holdJSON{h.ID, len(h.Keys), h.Command}
 			}
 		}
 		out.Zones = append(out.Zones, zone)

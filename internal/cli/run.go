@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/signpost-dns/signpost/internal/console"
+	"github.com/signpost-dns/signpost/internal/controller"
 )
 
 // runCommand is the controller.
@@ -21,7 +23,10 @@ work as they are.
   signpost run --source=service --source=ingress --provider=aws \
     --domain-filter=example.com --txt-owner-id=my-cluster
 
-Ask "signpost plan" with the same flags first to see what it would do.`,
+Ask "signpost plan" with the same flags first to see what it would do.
+
+Exit code with --once: 0 all is done, 3 all but what waits for a person
+(deletions are held, or a source cannot be read), 1 something went wrong.`,
 		new: func() runner { return &runCommand{} },
 	}
 }
@@ -36,13 +41,20 @@ func (c *runCommand) Run(ctx context.Context, call *call) error {
 	if c.DryRun {
 		call.log.Info("running in dry-run mode. No changes to DNS records will be made.")
 	}
+	if c.Once {
+		c.onHold = func(controller.Hold) {} // told at the end, as an error
+	}
 	e, err := c.build(ctx, call)
 	if err != nil {
 		return err
 	}
 	if c.Once {
-		_, err := e.Once(ctx)
-		return err
+		report, err := e.Once(ctx)
+		errs := []error{err}
+		for _, hold := range report.Holds {
+			errs = append(errs, hold)
+		}
+		return errors.Join(errs...)
 	}
 	return e.serve(ctx, call, c.MetricsAddress)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/provider"
 )
@@ -58,12 +59,29 @@ func (t *teller) Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) erro
 			fmt.Fprintf(&text, "%s  %s\n", time.Now().Format(time.TimeOnly), c)
 		}
 	}
-	if t.live {
-		if err := write(t.call.System, text.String()); err != nil {
-			t.call.log.Error("tell of a change", "error", err)
-		}
-	}
+	t.say(text.String())
 	return nil
+}
+
+// say prints what happens, once the table has been told. The caller has locked.
+func (t *teller) say(text string) {
+	if !t.live {
+		return
+	}
+	if err := write(t.call.System, text); err != nil {
+		t.call.log.Error("tell of a change", "error", err)
+	}
+}
+
+// hold tells what is held.
+func (t *teller) hold(h controller.Hold) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	what := "nothing any more"
+	if h.ID != "" {
+		what = h.Error() + ".\n          " + h.Hint()
+	}
+	t.say(fmt.Sprintf("%s  held     %s\n", time.Now().Format(time.TimeOnly), what))
 }
 
 // visible returns what a group changes, without claims and what they say only

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -24,18 +25,24 @@ type Config struct {
 	Deriver  *source.Deriver
 	Provider provider.Provider
 	Rules    plan.Rules
+	Lease    lease.Lease   // who may write; nil: this process alone
 	Interval time.Duration // between passes over the whole zones; 0 is a minute
 	DryRun   bool          // plan and say, write nothing
 	Log      *slog.Logger
 	Metrics  *Metrics
+
+	MaxDeletes plan.Limit    // what may be deleted in a zone unasked; see [plan.Guard]
+	Grace      time.Duration // how long a deletion waits for the object to come back; never with Once or DryRun
+	Approvals  Approvals     // nil: nobody approves
+	OnHold     func(Hold)    // if not nil, told in place of the log whenever what is held in a zone changes
 }
 
 // Controller makes the zones of one provider hold what objects want.
 type Controller struct {
 	Config
-	inbox    *inbox
-	governor *zone.Governor
-	state    state // what others may ask for
+	inbox   *inbox
+	account zone.Account
+	state   state // what others may ask for
 
 	// The rest belongs to the goroutine of Run or Once.
 	index   *index
@@ -44,6 +51,7 @@ type Controller struct {
 	workers map[string]*zone.Worker // by zone ID
 	trouble map[string]error        // why the last try failed, by zone ID; "": the list of zones
 	owed    *owed
+	holds   *holds
 	ledger  *ledger
 	next    time.Time // when the next pass is due
 	blind   int       // passes in a row that could not read everything
@@ -55,20 +63,40 @@ func New(c Config) *Controller {
 	if c.Interval <= 0 {
 		c.Interval = time.Minute
 	}
+	if c.DryRun {
+		c.Grace = 0
+	}
+	if c.Approvals == nil {
+		c.Approvals = noApprovals{}
+	}
 	governor := zone.NewGovernor(zone.GovernorConfig{Waited: c.Metrics.waited})
 	c.Metrics.governor.Store(governor)
+	account := zone.Account{Governor: governor}
+	if c.Lease == nil {
+		c.Lease = lease.Alone()
+	} else {
+		account.MayWrite = mayWrite(c.Lease)
+	}
 	return &Controller{
-		Config: c, inbox: newInbox(), governor: governor, index: newIndex(),
+		Config: c, inbox: newInbox(), account: account, index: newIndex(),
 		kinds: map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
-		trouble: map[string]error{}, owed: newOwed(c.Interval), ledger: newLedger(c.Log, c.Metrics),
+		trouble: map[string]error{}, owed: newOwed(c.Interval), holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics),
 	}
 }
 
-// Run keeps the zones right until ctx ends. It returns an error only if the
-// feed cannot begin.
+// Run keeps the zones right until ctx ends, while it holds the lease; without it
+// it keeps up with the objects and makes no call. It returns an error only if the
+// feed or the contention for the lease cannot begin.
 func (c *Controller) Run(ctx context.Context) error {
 	feed, stop := c.start(ctx)
 	defer stop()
+	terms, ended := c.contend(ctx)
+	var now term
+	defer func() {
+		now.end()
+		for range ended { // the lease is given up when nothing is under way
+		}
+	}()
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	for {
@@ -80,6 +108,18 @@ func (c *Controller) Run(ctx context.Context) error {
 				return nil
 			}
 			return fmt.Errorf("read objects from %s: %w", c.Feed, err)
+		case err := <-ended:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("contend for the lease: %w", err)
+		case now = <-terms:
+			c.lead()
+			c.Metrics.leading.Set(1)
+		case <-now.lost():
+			now.end()
+			now = term{}
+			c.Metrics.leading.Set(0)
 		case <-c.inbox.wake:
 			c.inbox.gather(ctx)
 		case <-alarm.C:
@@ -87,7 +127,12 @@ func (c *Controller) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		c.turn(ctx)
+		if !now.leads() {
+			c.receive()
+			alarm.Reset(c.Interval)
+			continue
+		}
+		c.turn(now.ctx)
 		alarm.Reset(time.Until(c.alarm()))
 	}
 }
@@ -121,15 +166,21 @@ func (c *Controller) alarm() time.Time {
 	if !c.settled() {
 		return time.Now().Add(c.Interval) // a status comes before, and wakes the loop
 	}
-	if first, ok := c.owed.next(); ok && first.Before(c.next) {
-		return first
+	next := c.next
+	if first, ok := c.owed.next(); ok && first.Before(next) {
+		next = first
 	}
-	return c.next
+	if look := time.Now().Add(lookEvery); len(c.holds.told) > 0 && look.Before(next) {
+		next = look
+	}
+	return next
 }
 
 // Once waits until every kind is read or known to be unreadable, makes one pass
-// and returns what came of it. What could not be read or written is an error.
+// and returns what came of it. What could not be read or written is an error;
+// what is held is in the report. Deletions wait no grace time.
 func (c *Controller) Once(ctx context.Context) (Report, error) {
+	c.holds.grace = 0
 	if err := c.Feed.Check(ctx); err != nil {
 		return Report{}, fmt.Errorf("read objects from %s: %w", c.Feed, err)
 	}
@@ -176,7 +227,7 @@ func (c *Controller) reckon(ctx context.Context, err error) {
 			attrs = append(attrs, "hint", hint)
 		}
 		c.Log.Error(fmt.Sprintf("Failed to do run once: %v (consecutive soft errors: %d)", err, c.soft), attrs...)
-	case c.soft > 0 && c.blind == 0 && len(c.owed.tries) == 0:
+	case c.soft > 0 && c.blind == 0 && !c.owed.failing():
 		c.Log.Info(fmt.Sprintf("Reconciliation succeeded after %d consecutive soft errors", c.soft))
 		c.soft = 0
 	}
@@ -203,15 +254,15 @@ func (c *Controller) receive() []dns.Name {
 		c.ledger.problems(label, intent.Problems, intent.Unknown)
 	}
 	if thawed {
-		names = append(names, c.held()...)
+		names = append(names, c.looked()...)
 	}
 	c.state.setKinds(c.Kinds, c.kinds)
 	return unite(nil, names)
 }
 
-// held returns every name that a plan of any zone looks at: a source that is
+// looked returns every name that a plan of any zone looks at: a source that is
 // read again may release them.
-func (c *Controller) held() []dns.Name {
+func (c *Controller) looked() []dns.Name {
 	var names []dns.Name
 	for id, wanted := range c.placed() {
 		if w := c.workers[id]; w.Image() != nil {

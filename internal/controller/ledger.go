@@ -144,10 +144,12 @@ func (l *ledger) count(reason plan.Reason, by int) {
 }
 
 // tell logs a refusal. That something which no object wants any more stays, by
-// the policy or since its source is frozen, is as it shall be, and no warning.
+// the policy, since its source is frozen, or until its time has come, is as it
+// shall be, and no warning; of what is held people are told as a whole.
 func (l *ledger) tell(r plan.Refusal) {
 	level := slog.LevelWarn
-	if (r.Reason == plan.PolicyForbids || r.Reason == plan.Frozen) && len(r.Objects) == 0 {
+	calm := []plan.Reason{plan.PolicyForbids, plan.Frozen, plan.Held, plan.Grace}
+	if slices.Contains(calm, r.Reason) && len(r.Objects) == 0 {
 		level = slog.LevelDebug
 	}
 	attrs := []any{"record", r.Key.String(), "reason", string(r.Reason)}

@@ -21,9 +21,10 @@ type Metrics struct {
 	noOps, registryErrors, sourceErrors     prometheus.Counter
 	verified, registryRecords, sourceRecord *prometheus.GaugeVec
 
-	changes *prometheus.CounterVec
-	refused *prometheus.GaugeVec
-	waits   *prometheus.HistogramVec
+	leading       prometheus.Gauge
+	changes       *prometheus.CounterVec
+	refused, held *prometheus.GaugeVec
+	waits         *prometheus.HistogramVec
 
 	governor atomic.Pointer[zone.Governor]
 }
@@ -61,11 +62,15 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help: "Accepted changes to record sets, claims included, by action."}, []string{"action"}),
 		refused: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "signpost", Name: "refusals",
 			Help: "Things asked for and not done at present, by reason."}, []string{"reason"}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "signpost", Name: "held_deletions",
+			Help: "Deletions that wait until a person approves, by zone."}, []string{"zone", "zone_id"}),
 		waits: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "signpost", Name: "request_wait_seconds",
 			Help:    "How long requests to the DNS service waited for their turn, by priority.",
 			Buckets: []float64{0, .05, .2, .5, 1, 2, 5, 10, 30, 60}}, []string{"priority"}),
 	}
-	reg.MustRegister(m.changes, m.refused, m.waits, account{m})
+	m.leading = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "signpost", Name: "leading",
+		Help: "1 while this replica writes, 0 while it stands by."})
+	reg.MustRegister(m.leading, m.changes, m.refused, m.held, m.waits, account{m})
 	return m
 }
 

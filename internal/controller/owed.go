@@ -7,7 +7,8 @@ import (
 )
 
 // owed is the names that could not be brought up to date, with the time at
-// which each is tried again: soon, then after pauses that grow.
+// which each is tried again: soon, then after pauses that grow. Names that wait
+// for something else, which comes at a known time, are owed too.
 type owed struct {
 	limit time.Duration // the longest pause
 	tries map[place]try
@@ -43,6 +44,24 @@ func (o *owed) tried(now time.Time, zone string, names, failed []dns.Name) {
 		}
 		o.tries[place{zone, n}] = try{failed + 1, due}
 	}
+}
+
+// wait notes that a name is to be planned at a certain time, or before.
+func (o *owed) wait(due time.Time, zone string, n dns.Name) {
+	at := place{zone, n}
+	if t, known := o.tries[at]; !known || due.Before(t.due) {
+		o.tries[at] = try{t.failed, due}
+	}
+}
+
+// failing reports whether any name was tried in vain.
+func (o *owed) failing() bool {
+	for _, t := range o.tries {
+		if t.failed > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // forget drops names that are up to date, or will be planned anew.

@@ -22,6 +22,8 @@ type Report struct {
 	Unplaced []plan.Refusal
 	// Problems are the mistakes on objects, sorted by object.
 	Problems []ObjectProblem
+	// Holds are what waits for a person, in the order of the zones.
+	Holds []Hold
 }
 
 // ObjectProblem is a mistake on an object.
@@ -63,12 +65,14 @@ func (c *Controller) pass(ctx context.Context) (Report, error) {
 			}
 			// What is told of or owed too, so that nothing of it stays for ever.
 			more := append(c.ledger.names(z.ID), c.owed.names(z.ID)...)
+			c.holds.guards[z.ID].Recount()
 			out, err := c.sync(ctx, w, unite(w.Names(wanted[z.ID]), more))
 			report.Zones = append(report.Zones, out)
 			errs = append(errs, err)
 		}
 		report.Unplaced = c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
 	}
+	report.Holds = c.held()
 	if unread != nil {
 		c.blind++
 	} else {
@@ -89,6 +93,8 @@ func (c *Controller) passed(report Report) {
 	switch {
 	case report.Changes() > 0:
 		return
+	case len(report.Holds) > 0:
+		c.Log.Info("All records are already up to date, but for deletions that are held")
 	case len(report.Unplaced) > 0:
 		c.Log.Info("All records are already up to date, there are no changes for the matching hosted zones")
 	default:
@@ -109,7 +115,7 @@ type wisher interface{ Wishes() []string }
 
 // readZones lists the zones and has a worker for each.
 func (c *Controller) readZones(ctx context.Context) error {
-	zones, err := zone.List(ctx, c.Provider, c.governor, c.Log)
+	zones, err := zone.List(ctx, c.Provider, c.account, c.Log)
 	if err == nil && len(zones) == 0 {
 		err = &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
 	}
@@ -125,11 +131,12 @@ func (c *Controller) readZones(ctx context.Context) error {
 	for _, z := range zones {
 		domains = append(domains, z.Name.Host()+".", "."+z.Name.Host()+".")
 		if workers[z.ID] = c.workers[z.ID]; workers[z.ID] == nil {
-			workers[z.ID] = zone.NewWorker(z, c.Provider, c.governor, c.Rules, c.Log)
+			workers[z.ID] = zone.NewWorker(z, c.Provider, c.account, c.Rules, c.Log)
 		}
 	}
 	c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")
 	c.places, c.workers = newPlaces(zones), workers
+	c.guardZones(zones)
 	known := func(id string) bool { return id == "" || workers[id] != nil }
 	c.owed.keep(known)
 	c.ledger.keep(known)
@@ -142,6 +149,9 @@ func (c *Controller) readZones(ctx context.Context) error {
 // that reads it.
 func (c *Controller) live(ctx context.Context, touched []dns.Name) error {
 	work := c.owed.due(time.Now())
+	for id, names := range c.approved(ctx) {
+		work[id] = append(work[id], names...)
+	}
 	for _, n := range touched {
 		for _, z := range c.places.of(n) {
 			c.owed.forget(z.ID, []dns.Name{n})
@@ -168,15 +178,17 @@ func (c *Controller) live(ctx context.Context, touched []dns.Name) error {
 // is all that was not done for another reason than the plan's.
 func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name) (zone.Outcome, error) {
 	z := w.Zone()
+	wanted := c.wanted(z)
+	wanted.Guard = &judge{Guard: c.holds.guards[z.ID], c: c, ctx: ctx, wanted: wanted.At}
 	var out zone.Outcome
 	if c.DryRun {
 		var batches []dns.Batch
-		out.Plan, batches = w.Plan(names, c.wanted(z))
+		out.Plan, batches = w.Plan(names, wanted)
 		for _, b := range batches {
 			w.Announce(b)
 		}
 	} else {
-		out = w.Sync(ctx, names, c.wanted(z))
+		out = w.Sync(ctx, names, wanted)
 	}
 	for _, change := range out.Applied {
 		c.Metrics.changes.WithLabelValues(string(change.Action())).Inc()
@@ -196,6 +208,7 @@ func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name)
 	}
 	c.ledger.refusals(z.ID, told, refusals)
 	c.owed.tried(time.Now(), z.ID, names, failed)
+	c.follow(ctx, z, out.Plan.Refusals)
 	c.note(z.ID, out.Err)
 	return out, errors.Join(errs...)
 }

@@ -153,7 +153,10 @@ func (s *saga) after(memory.Call) error {
 
 // start runs a controller on the objects that there are.
 func (s *saga) start(t *testing.T) {
-	s.world, _ = newWorld(t, s.cloud, nil)
+	yes := &consent{} // somebody approves whatever is held
+	s.world, _ = newWorld(t, s.cloud, func(c *controller.Config) {
+		c.Grace, c.Approvals, c.OnHold = 2*time.Second, yes, func(h controller.Hold) { yes.give(h.ID) }
+	})
 	s.world.begin(slices.Collect(maps.Values(s.objects))...)
 }
 

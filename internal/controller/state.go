@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/source"
@@ -29,6 +30,7 @@ type state struct {
 	tried   bool
 	err     error // of the last pass
 	trouble error // what is wrong with the service now
+	holds   []Hold
 }
 
 func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind]objects.Status) {
@@ -61,6 +63,12 @@ func (s *state) setTrouble(err error) {
 	s.trouble = err
 }
 
+func (s *state) setHolds(holds []Hold) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds = holds
+}
+
 // Checks says what is ready and what is not, each by name.
 func (c *Controller) Checks() []Check {
 	s := &c.state
@@ -73,7 +81,32 @@ func (c *Controller) Checks() []Check {
 	if s.err != nil {
 		checks = append(checks, Check{Name: "last pass", OK: true, State: s.err.Error()})
 	}
+	for _, h := range s.holds {
+		checks = append(checks, Check{Name: "deletions", OK: true, State: hinted(h)})
+	}
+	status := c.Lease.Status()
+	if !status.Alone {
+		checks = append(checks, held(status))
+	}
+	if !status.Leading {
+		return checks // a replica that stands by makes no call, and is ready to lead
+	}
 	return append(checks, s.credentials(), s.visible())
+}
+
+// held says who writes.
+func held(s lease.Status) Check {
+	check := Check{Name: "lease", OK: true, State: "held by nobody that is known"}
+	switch {
+	case s.Leading:
+		check.State = "this replica leads"
+	case s.Leader != "":
+		check.State = "standing by, " + s.Leader + " leads"
+	}
+	if s.Trouble != "" {
+		check.State += "; " + s.Trouble
+	}
+	return check
 }
 
 // credentials says whether the service takes them, as far as is known.

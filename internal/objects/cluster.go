@@ -39,6 +39,10 @@ type Cluster struct {
 	keepLabels bool
 }
 
+// Config returns how the API server is reached, for other clients of it. The
+// caller must not change it.
+func (c *Cluster) Config() *rest.Config { return c.config }
+
 func newCluster(config *rest.Config, o Options, kinds []kind) (*Cluster, error) {
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {

@@ -144,6 +144,39 @@ func (d *decision) claimsWanted(at dns.Key) bool {
 // stays returns why a set of ours that nobody wants stays. It makes way if one
 // that is wanted takes its place.
 func (d *decision) stays(s *standing, makesWay bool) (Reason, string) {
+	reason, why := d.bound(s, makesWay)
+	if reason == "" && d.leaves(s) {
+		return d.kept(s)
+	}
+	return reason, why
+}
+
+// leaves reports whether a set that nobody wants would go with nothing of ours
+// in its place: nothing that it makes way for, that is created or changed at its
+// name, or that shares its type there.
+func (d *decision) leaves(s *standing) bool {
+	for key, want := range d.wanted {
+		if key.Name != s.set.Name || want.refused != "" {
+			continue
+		}
+		if old := d.standing[key]; old == nil || key.Type == s.set.Type || !old.set.Equal(want.set) {
+			return false
+		}
+	}
+	return true
+}
+
+// kept returns why a set that would leave must wait.
+func (d *decision) kept(s *standing) (Reason, string) {
+	if d.Keep == nil {
+		return "", ""
+	}
+	return d.Keep(dns.Key{Name: s.set.Name, Type: s.set.Type})
+}
+
+// bound returns why a set of ours that nobody wants stays, but for what keeps
+// deletions waiting.
+func (d *decision) bound(s *standing, makesWay bool) (Reason, string) {
 	name := s.set.Name
 	switch {
 	case d.Claims == nil:

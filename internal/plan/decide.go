@@ -71,6 +71,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	d.gather()
 	for _, name := range names {
 		d.settle(name)
+		d.tally(name)
 	}
 	d.admit()
 	for _, key := range sortedKeys(d.wanted) {
@@ -340,9 +341,28 @@ func (d *decision) remove(s *standing) {
 	if !s.ours || d.Claims == nil || d.closed[key.Name] {
 		return
 	}
-	if reason, why := d.stays(s, d.displaced(s.set)); reason != "" {
+	reason, why := d.bound(s, d.displaced(s.set))
+	if reason == "" && d.leaves(s) {
+		d.going = append(d.going, dns.Key{Name: key.Name, Type: key.Type})
+		reason, why = d.kept(s)
+	}
+	if reason != "" {
 		d.refuse(key, nil, reason, why)
 		return
 	}
 	d.changes = append(d.changes, dns.Change{Old: &s.set})
+}
+
+// tally notes what is ours at a name, for whoever counts deletions.
+func (d *decision) tally(name dns.Name) {
+	at := Tally{Name: name}
+	if d.Claims != nil && d.Filter.Match(name) {
+		for key, s := range d.standing {
+			if key.Name == name && s.ours && !slices.Contains(at.Types, key.Type) {
+				at.Types = append(at.Types, key.Type)
+			}
+		}
+	}
+	slices.Sort(at.Types)
+	d.ours = append(d.ours, at)
 }

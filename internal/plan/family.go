@@ -12,6 +12,9 @@ type planner struct {
 	Rules
 	Input
 	claimTypes []dns.Type
+
+	going []dns.Key // see [Plan.Going]
+	ours  []Tally
 }
 
 // readClaim reads a set as a claim: its first value that is one.

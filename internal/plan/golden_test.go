@@ -33,6 +33,8 @@ var zone = dns.Zone{ID: "Z1", Name: "example.com."}
 //	names    which names are planned, if not all
 //	held     OBJECT or KIND or "" (unlabelled) | why
 //	frozen   NAME | why
+//	keep     NAME TYPE | why the guard keeps that deletion waiting
+//	going    the wanted deletions as the guard counts them, one a line
 //	plan     the wanted plan: groups parted by empty lines, then refusals
 //	batches  the wanted batches: the keys of the changes, assertions in brackets, one group a line
 //
@@ -55,7 +57,10 @@ func TestGolden(t *testing.T) {
 			rules, in := s.read()
 			p := plan.Compute(rules, in)
 			batches, oversize := plan.Pack(rules.Traits, zone, p.Groups)
-			got := map[string]string{"plan": printPlan(p), "batches": printBatches(batches, oversize)}
+			got := map[string]string{"plan": printPlan(p), "batches": printBatches(batches, oversize), "going": ""}
+			for _, key := range p.Going {
+				got["going"] += key.String() + "\n"
+			}
 			if *update {
 				write(t, file, archive, got)
 			} else {
@@ -154,6 +159,16 @@ func (s *scene) read() (plan.Rules, plan.Input) {
 				}
 			}
 			return ""
+		}
+	}
+	if keep := s.lines("keep"); keep != nil {
+		in.Keep = func(key dns.Key) (plan.Reason, string) {
+			for _, l := range keep {
+				if name, of, _ := strings.Cut(l[0], " "); s.name(name) == key.Name && dns.Type(of) == key.Type {
+					return plan.Held, l[1]
+				}
+			}
+			return "", ""
 		}
 	}
 	return rules, in

@@ -96,5 +96,7 @@ const (
 	Oversize      Reason = "Oversize"      // the group exceeds what one batch may hold
 	PolicyForbids Reason = "PolicyForbids" // the policy forbids the change
 	Frozen        Reason = "Frozen"        // what the object wants is unknown at present
+	Held          Reason = "Held"          // too much would be deleted at once: it waits for a person
+	Grace         Reason = "Grace"         // it will be deleted, unless an object asks for it again in time
 	Rejected      Reason = "Rejected"      // the service refused the change
 )

@@ -71,6 +71,9 @@ type Input struct {
 	Hold func(resource string) string
 	// Frozen returns why a name must stay as it is, "" if it need not. May be nil.
 	Frozen func(dns.Name) string
+	// Keep returns why a deletion must wait (see [Plan.Going]), "" if it need not.
+	// May be nil. [Guard.Keep] is one.
+	Keep func(dns.Key) (Reason, string)
 }
 
 // Plan is what to change in a zone: groups in the order of their first owner
@@ -79,6 +82,21 @@ type Plan struct {
 	Zone     dns.Zone
 	Groups   []dns.Group
 	Refusals []Refusal
+
+	// Going is the deletions as a [Guard] counts them, sorted, those that
+	// [Input.Keep] keeps among them: owner names and types of ours, without
+	// identifiers, that nobody wants and that nothing keeps otherwise. What makes
+	// way for another set of ours is none, nor is it one if something of ours is
+	// created or changed at the same name; claims never count.
+	Going []dns.Key
+	// Ours is what was ours at each name that was looked at.
+	Ours []Tally
+}
+
+// Tally is of which types there are sets of ours at a name.
+type Tally struct {
+	Name  dns.Name
+	Types []dns.Type
 }
 
 // Refusal says why something that was asked for does not happen.
@@ -115,7 +133,8 @@ func Compute(r Rules, in Input) Plan {
 	}
 	slices.SortFunc(parts, func(a, b part) int { return a.first.Compare(b.first) })
 	slices.SortFunc(refusals, compareRefusals)
-	plan := Plan{Zone: in.Zone, Refusals: refusals}
+	slices.SortFunc(p.going, dns.Key.Compare)
+	plan := Plan{Zone: in.Zone, Refusals: refusals, Going: slices.Compact(p.going), Ours: p.ours}
 	for _, part := range parts {
 		plan.Groups = append(plan.Groups, part.group)
 	}

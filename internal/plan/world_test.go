@@ -21,6 +21,7 @@ type world struct {
 	wants  map[dns.Name][]plan.Want
 	held   map[string]bool // resource labels of which nothing is known
 	frozen map[dns.Name]bool
+	kept   map[dns.Key]bool // deletions that must wait
 }
 
 var (
@@ -37,7 +38,7 @@ func sometimes(t *rapid.T, n int, what string) bool {
 }
 
 func drawWorld(t *rapid.T) *world {
-	w := &world{wants: map[dns.Name][]plan.Want{}, held: map[string]bool{}, frozen: map[dns.Name]bool{}}
+	w := &world{wants: map[dns.Name][]plan.Want{}, held: map[string]bool{}, frozen: map[dns.Name]bool{}, kept: map[dns.Key]bool{}}
 	affix := pick(t, "affixes", [2]string{}, [2]string{}, [2]string{"edns.", ""}, [2]string{"", "-x"}, [2]string{"%{record_type}-", ""})
 	naming, err := claim.NewNaming(affix[0], affix[1], pick(t, "wildcard replacement", "", "any"))
 	if err != nil {
@@ -158,6 +159,11 @@ func (w *world) drawWants(t *rapid.T) {
 	if sometimes(t, 5, "frozen") {
 		w.frozen[drawName(t)] = true
 	}
+	if sometimes(t, 4, "kept") {
+		for _, key := range plan.Compute(w.rules, w.input(w.before)).Going {
+			w.kept[key] = rapid.Bool().Draw(t, "is kept")
+		}
+	}
 }
 
 // input plans the zone as z holds it.
@@ -181,6 +187,12 @@ func (w *world) input(z *strictZone) plan.Input {
 			}
 			return ""
 		},
+		Keep: func(key dns.Key) (plan.Reason, string) {
+			if w.kept[key] {
+				return plan.Held, "kept"
+			}
+			return "", ""
+		},
 	}
 }
 
@@ -193,7 +205,7 @@ func (w *world) String() string {
 			fmt.Fprintf(&out, "; %s %d wants %s\n", want.By.Resource(), want.By.Created.Unix(), want.Set)
 		}
 	}
-	fmt.Fprintf(&out, "; held %v frozen %v\n", w.held, w.frozen)
+	fmt.Fprintf(&out, "; held %v frozen %v kept %v\n", w.held, w.frozen, w.kept)
 	return out.String()
 }
 

@@ -116,7 +116,7 @@ const sendTries = 3
 func (w *Worker) send(ctx context.Context, b dns.Batch) error {
 	for try := 1; ; try++ {
 		err := w.calls.write(ctx, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
-		if err == nil || answered(err) {
+		if err == nil || answered(err) || errors.Is(err, ErrFenced) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -27,7 +27,7 @@ func BenchmarkSync(b *testing.B) {
 				p.Put(example, dns.RecordSet{Key: dns.Key{Name: name(fmt.Sprint("h", i)), Type: dns.A}, TTL: 60, Data: []string{"192.0.2.1"}})
 			}
 			rules := plan.Rules{Owner: "me", Claims: &naming, Policy: plan.Sync, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}}
-			w := zone.NewWorker(example, p, zone.NewGovernor(zone.GovernorConfig{Rate: 1e9, Burst: 1e9}), rules, slog.New(slog.DiscardHandler))
+			w := zone.NewWorker(example, p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{Rate: 1e9, Burst: 1e9})}, rules, slog.New(slog.DiscardHandler))
 			if err := w.Read(b.Context()); err != nil {
 				b.Fatal(err)
 			}

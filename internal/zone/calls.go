@@ -22,18 +22,34 @@ const (
 	manyThrottles = 6
 )
 
+// Account is what the workers of all zones of one account share.
+type Account struct {
+	Governor *Governor
+	// MayWrite returns how long a write that begins now may last, or why none may
+	// begin. It is asked before each. Nil: nobody else writes.
+	MayWrite func() (time.Duration, error)
+}
+
+// ErrFenced is in the chain of an error for a write that was not begun because
+// this process may not write.
+var ErrFenced = errors.New("this replica may not write")
+
 // caller makes calls to a service, at the account's rate; it is the one retry
 // layer.
 type caller struct {
-	log      *slog.Logger
-	governor *Governor
+	log     *slog.Logger
+	account Account
 }
 
 // read makes a call that changes nothing. It waits where the service asks to
 // wait, and tries again what had no answer.
 func (c caller) read(ctx context.Context, p Priority, call func(context.Context) error) error {
 	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
-		return c.begin(ctx, ctx, p, zone)
+		turn, err := c.account.Governor.Wait(ctx, p, zone)
+		if err != nil {
+			return nil, nil, err
+		}
+		return timed(ctx, turn, callTime)
 	}), readTries, call)
 }
 
@@ -41,18 +57,28 @@ func (c caller) read(ctx context.Context, p Priority, call func(context.Context)
 // caller's to find out. A request under way is finished when ctx ends.
 func (c caller) write(ctx context.Context, call func(context.Context) error) error {
 	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
-		return c.begin(ctx, context.WithoutCancel(ctx), Write, zone)
+		turn, err := c.account.Governor.Wait(ctx, Write, zone)
+		if err != nil {
+			return nil, nil, err
+		}
+		limit := callTime
+		if c.account.MayWrite != nil {
+			held, err := c.account.MayWrite()
+			if err != nil {
+				err = fmt.Errorf("%w: %w", ErrFenced, err)
+				turn.Done(err)
+				return nil, nil, err
+			}
+			limit = min(limit, held)
+		}
+		return timed(context.WithoutCancel(ctx), turn, limit)
 	}), 1, call)
 }
 
-// begin waits for a request's turn, and gives it its time.
-func (c caller) begin(ctx, request context.Context, p Priority, zone string) (context.Context, func(error), error) {
-	turn, err := c.governor.Wait(ctx, p, zone)
-	if err != nil {
-		return nil, nil, err
-	}
-	request, cancel := context.WithTimeout(request, callTime)
-	return request, func(err error) {
+// timed gives a request its time, and takes its turn back when it has ended.
+func timed(ctx context.Context, turn Turn, limit time.Duration) (context.Context, func(error), error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	return ctx, func(err error) {
 		cancel()
 		turn.Done(err)
 	}, nil
@@ -97,9 +123,9 @@ func answered(err error) bool {
 }
 
 // List lists the zones of a provider, with the same patience as a [Worker] has.
-func List(ctx context.Context, p provider.Provider, g *Governor, log *slog.Logger) ([]dns.Zone, error) {
+func List(ctx context.Context, p provider.Provider, a Account, log *slog.Logger) ([]dns.Zone, error) {
 	var zones []dns.Zone
-	err := caller{log, g}.read(ctx, Audit, func(call context.Context) (err error) {
+	err := caller{log, a}.read(ctx, Audit, func(call context.Context) (err error) {
 		zones, err = p.Zones(call)
 		return err
 	})

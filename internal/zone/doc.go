@@ -16,7 +16,7 @@
 // A Worker is used by one goroutine. The package may import dns, claim, plan
 // and provider, and logs what it changes.
 //
-//	w := zone.NewWorker(z, p, governor, rules, log)
+//	w := zone.NewWorker(z, p, zone.Account{Governor: governor}, rules, log)
 //	err := w.Read(ctx)                       // the whole zone, once
 //	outcome := w.Sync(ctx, names, wanted)    // those names, one batch
 package zone

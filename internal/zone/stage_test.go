@@ -39,7 +39,7 @@ func newStageFor(t *testing.T, policy plan.Policy, traits dns.Traits) *stage {
 	s := &stage{t: t, p: memory.New(traits, example), wants: map[dns.Name][]plan.Want{}}
 	s.faults(nil, nil)
 	rules := plan.Rules{Owner: "me", Claims: &naming, Policy: policy, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Traits: traits}
-	s.Worker = zone.NewWorker(example, s.p, zone.NewGovernor(zone.GovernorConfig{}), rules, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.Worker = zone.NewWorker(example, s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, rules, slog.New(slog.NewTextHandler(&s.log, nil)))
 	return s
 }
 

@@ -16,6 +16,18 @@ type Wanted struct {
 	At     func(dns.Name) []plan.Want
 	Hold   func(resource string) string
 	Frozen func(dns.Name) string
+	Guard  Guard // nil: nothing is kept from going
+}
+
+// Guard decides which deletions must wait.
+type Guard interface {
+	// Judge is told of each plan as it would be without the guard.
+	Judge(plan.Plan)
+	// Keep is [plan.Input.Keep], as of the last judgement.
+	Keep(dns.Key) (plan.Reason, string)
+	// Applied is told of all that was accepted in a synchronisation: before each
+	// further plan of it, and at its end.
+	Applied([]dns.Change)
 }
 
 // Outcome is what came of a synchronisation.
@@ -44,11 +56,10 @@ type Worker struct {
 	doubts   map[dns.Name]bool // names at which a write had no answer, so that the image may be wrong
 }
 
-// NewWorker returns a worker that has not read its zone. The governor is that of
-// the provider's account.
-func NewWorker(z dns.Zone, p provider.Provider, g *Governor, rules plan.Rules, log *slog.Logger) *Worker {
+// NewWorker returns a worker that has not read its zone.
+func NewWorker(z dns.Zone, p provider.Provider, account Account, rules plan.Rules, log *slog.Logger) *Worker {
 	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
-	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, g}, doubts: map[dns.Name]bool{}}
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{}}
 }
 
 // Zone returns the zone that the worker keeps.
@@ -66,9 +77,17 @@ func (w *Worker) Names(wanted []dns.Name) []dns.Name {
 // Plan plans names against the image, with oversize groups refused. The zone
 // must have been read.
 func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) {
-	p := plan.Compute(w.rules, plan.Input{
+	in := plan.Input{
 		Zone: w.zone, Names: names, Wants: wanted.At, Sets: w.image.At, Hold: wanted.Hold, Frozen: wanted.Frozen,
-	})
+	}
+	p := plan.Compute(w.rules, in)
+	if wanted.Guard != nil {
+		wanted.Guard.Judge(p)
+		if len(p.Going) > 0 {
+			in.Keep = wanted.Guard.Keep
+			p = plan.Compute(w.rules, in)
+		}
+	}
 	batches, oversize := plan.Pack(w.rules.Traits, w.zone, p.Groups)
 	p.Refusals = append(p.Refusals, oversize...)
 	return p, batches
@@ -91,10 +110,15 @@ const rounds = 3
 
 // Sync makes the names hold what is wanted. The zone must have been read. When
 // ctx ends, the batch under way is finished and no other begun.
-func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) Outcome {
-	var out Outcome
+func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out Outcome) {
+	if wanted.Guard != nil {
+		defer func() { wanted.Guard.Applied(out.Applied) }()
+	}
 	err := w.settleDoubts(ctx, names)
 	for round := 1; ; round++ {
+		if round > 1 && wanted.Guard != nil {
+			wanted.Guard.Applied(out.Applied)
+		}
 		p, batches := w.Plan(names, wanted)
 		if round == 1 {
 			out.Plan = p

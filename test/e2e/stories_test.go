@@ -246,8 +246,8 @@ func TestRoleWithoutServices(t *testing.T) {
 	w.LoadBalancer("service/nginx", "192.0.2.7")
 	w.user = w.User(strings.Replace(publishedRole, `"services",`, "", 1))
 	code, log := w.once(flags("--policy=sync")...)
-	if code != 1 {
-		t.Errorf("exit code %d, want 1:\n%s", code, log)
+	if code != 3 {
+		t.Errorf("exit code %d, want 3:\n%s", code, log)
 	}
 	w.wantZone(w.zone, w.dev1Records("300")...)
 	if !strings.Contains(log, "services") || !strings.Contains(log, "list") || !strings.Contains(log, "hint:") {
