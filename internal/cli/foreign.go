@@ -8,7 +8,7 @@ import (
 
 // foreignFlag is a flag that ExternalDNS has or had and that Signpost does not
 // act on. Treatment follows from what would happen without it: it is refused if
-// other records would be wanted, else accepted with one warning.
+// other records would be wanted, or other zones written to, else accepted with one warning.
 type foreignFlag struct {
 	name    string
 	bool    bool // takes no value
@@ -88,7 +88,7 @@ func (f foreignFlag) refusal(from string) error {
 	if from != "" {
 		flag += " (from " + from + ")"
 	}
-	return errorf("without it, other records would be wanted than with ExternalDNS, so that Signpost does not start; "+
+	return errorf("without it Signpost would do something else than ExternalDNS did, so that it does not start; "+
 		"leave it out if nothing depends on it", "%s is not in Signpost yet", flag)
 }
 

@@ -18,7 +18,7 @@ type Options struct {
 	Sources  []string `name:"source" group:"sources" enum:"service,ingress" placeholder:"KIND" help:"Kinds of objects to read: service, ingress. Give it once for each."`
 	Provider string   `name:"provider" group:"provider" enum:",aws" default:"" placeholder:"NAME" help:"The DNS service: aws (Amazon Route 53)."`
 
-	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below). Repeatable."`
+	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below), in zones that are equal to or below it. Repeatable."`
 	ExcludeDomains []string `name:"exclude-domains" group:"provider" placeholder:"DOMAIN" help:"No names equal to or below this domain. Repeatable."`
 
 	Policy       string   `name:"policy" group:"changes" enum:",sync,upsert-only,create-only" default:"" placeholder:"POLICY" help:"sync (create, update, delete), upsert-only (never delete) or create-only. Not given: upsert-only."`

@@ -113,7 +113,7 @@ func sameFilter(a, b dns.Filter) bool { return cmp.Equal(a.Strings(), b.Strings(
 func TestKOps(t *testing.T) {
 	const args = `--provider=aws --events --source=ingress --source=service --compatibility=kops-dns-controller
 		--registry=txt --txt-owner-id=kops-c.example.com --zone-id-filter=Z1`
-	const hint = "without it, other records would be wanted than with ExternalDNS, so that Signpost does not start; " +
+	const hint = "without it Signpost would do something else than ExternalDNS did, so that it does not start; " +
 		"leave it out if nothing depends on it"
 	_, _, _, err := settingsOf(args, nil)
 	wantError(t, err, "--compatibility is not in Signpost yet", hint)

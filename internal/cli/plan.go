@@ -25,7 +25,8 @@ func planWord() command {
 		detail: `Reads objects and zones as "signpost run" with the same flags would, prints what
 it would change as a diff, and changes nothing.
 
-Exit code: 0 there is nothing to change, 2 there is, 3 something waits for a
+Exit code: 0 there is nothing to change (what cannot be done is told all the
+same, in lines that begin with "!"), 2 there is, 3 something waits for a
 person (deletions would be held, or a source cannot be read), 1 something went
 wrong.`,
 		new: func() runner { return &planCommand{} },

@@ -24,7 +24,7 @@ import (
 
 // Handler serves the three pages. /healthz answers OK as long as the process
 // does; /readyz names each thing that readiness depends on, with status 503
-// while one of them is missing.
+// while one of them is missing, and what is worth knowing besides.
 func Handler(metrics prometheus.Gatherer, checks func() []controller.Check) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -35,8 +35,11 @@ func Handler(metrics prometheus.Gatherer, checks func() []controller.Check) http
 		status, text := http.StatusOK, strings.Builder{}
 		for _, c := range checks() {
 			mark := "ok  "
-			if !c.OK {
+			switch {
+			case !c.OK:
 				mark, status = "wait", http.StatusServiceUnavailable
+			case c.Warn:
+				mark = "warn"
 			}
 			fmt.Fprintf(&text, "[%s] %s: %s\n", mark, c.Name, c.State)
 		}

@@ -90,10 +90,12 @@ func New(c Config) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	feed, stop := c.start(ctx)
 	defer stop()
-	terms, ended := c.contend(ctx)
+	contending, give := context.WithCancel(ctx)
+	terms, ended := c.contend(contending)
 	var now term
 	defer func() {
 		now.end()
+		give() // the feed may have ended this, and ctx go on
 		for range ended { // the lease is given up when nothing is under way
 		}
 	}()

@@ -103,9 +103,6 @@ func (c *Controller) passed(report Report) {
 	c.Metrics.noOps.Inc()
 }
 
-// errNoZone says that there is nothing to write to.
-var errNoZone = errors.New("no hosted zone can be seen")
-
 // noZoneHint is what to do about a provider that shows no zone.
 const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type against the zones of this account, " +
 	"and that the credentials are those of the account that has them"
@@ -117,7 +114,7 @@ type wisher interface{ Wishes() []string }
 func (c *Controller) readZones(ctx context.Context) error {
 	zones, err := zone.List(ctx, c.Provider, c.account, c.Log)
 	if err == nil && len(zones) == 0 {
-		err = &provider.Error{Kind: provider.ErrDenied, Op: "list hosted zones", Cause: errNoZone, Hint: noZoneHint}
+		err = &provider.Error{Kind: provider.ErrNoZone, Op: "list hosted zones", Hint: noZoneHint}
 	}
 	c.note("", err)
 	if w, ok := c.Provider.(wisher); ok {

@@ -19,6 +19,7 @@ import (
 type Check struct {
 	Name  string // "source service", "zones"
 	OK    bool   // false: not ready
+	Warn  bool   // worth a look, though ready
 	State string // in words
 }
 
@@ -26,6 +27,7 @@ type Check struct {
 type state struct {
 	mu      sync.Mutex
 	sources []Check
+	sighted bool // a source has been read since the start
 	zones   []dns.Zone
 	tried   bool
 	err     error // of the last pass
@@ -34,20 +36,24 @@ type state struct {
 }
 
 func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind]objects.Status) {
-	var checks []Check
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range status {
+		s.sighted = s.sighted || st.Synced
+	}
+	s.sources = nil
 	for _, k := range kinds {
 		check := Check{Name: "source " + k.Source, OK: true, State: "synced"}
 		switch st := status[k.GVK]; {
 		case st.Frozen():
-			check.State = "frozen: " + st.Reason // its record sets stay, and the others go on
+			// Its record sets stay, and the others go on, unless there never was
+			// anything to go on with.
+			check.OK, check.Warn, check.State = s.sighted, true, "frozen: "+st.Reason
 		case !st.Synced:
 			check.OK, check.State = false, "not read yet"
 		}
-		checks = append(checks, check)
+		s.sources = append(s.sources, check)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sources = checks
 }
 
 // setZones notes the zones after a pass, and what was wrong with it.
@@ -79,10 +85,10 @@ func (c *Controller) Checks() []Check {
 		checks = append(checks, Check{Name: "sources", State: "not read yet"})
 	}
 	if s.err != nil {
-		checks = append(checks, Check{Name: "last pass", OK: true, State: s.err.Error()})
+		checks = append(checks, Check{Name: "last pass", OK: true, Warn: true, State: s.err.Error()})
 	}
 	for _, h := range s.holds {
-		checks = append(checks, Check{Name: "deletions", OK: true, State: hinted(h)})
+		checks = append(checks, Check{Name: "deletions", OK: true, Warn: true, State: hinted(h)})
 	}
 	status := c.Lease.Status()
 	if !status.Alone {
@@ -115,9 +121,9 @@ func (s *state) credentials() Check {
 	switch {
 	case !s.tried:
 		check.State = "not tried yet"
-	case errors.Is(s.trouble, provider.ErrDenied) && !errors.Is(s.trouble, errNoZone):
+	case errors.Is(s.trouble, provider.ErrDenied):
 		check.State = hinted(s.trouble)
-	case s.trouble != nil && len(s.zones) == 0 && !errors.Is(s.trouble, errNoZone):
+	case s.trouble != nil && len(s.zones) == 0 && !errors.Is(s.trouble, provider.ErrNoZone):
 		check.State = "not accepted yet"
 	default:
 		check.OK, check.State = true, "accepted"
@@ -130,7 +136,7 @@ func (s *state) visible() Check {
 	switch {
 	case !s.tried:
 		return Check{Name: "zones", State: "not read yet"}
-	case errors.Is(s.trouble, errNoZone):
+	case errors.Is(s.trouble, provider.ErrNoZone):
 		return Check{Name: "zones", State: hinted(s.trouble)}
 	case len(s.zones) == 0:
 		return Check{Name: "zones", State: "none read yet"}

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -88,6 +89,10 @@ func suffixes(list []string) ([]suffix, error) {
 		name, err := ParseName(bare)
 		if err != nil {
 			return nil, err
+		}
+		if name.Wildcard() {
+			_, rest := name.Cut()
+			return nil, fmt.Errorf("%q: a filter takes no asterisk; .%s stands for all that lies below %[2]s", entry, rest.Host())
 		}
 		out = append(out, suffix{name, strict})
 	}

@@ -17,6 +17,8 @@ var (
 	ErrBusy = fmt.Errorf("%w until the zone is ready", ErrThrottled)
 	// ErrDenied: credentials or permissions are missing. Tell a person, retry slowly.
 	ErrDenied = errors.New("access denied")
+	// ErrNoZone: no zone is there, or the filters admit none. Nothing can be written.
+	ErrNoZone = errors.New("no hosted zone can be seen")
 	// ErrRejected: the named groups are wrong; the rest of the batch may go on.
 	ErrRejected = errors.New("the change was refused")
 )

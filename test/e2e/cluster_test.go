@@ -3,6 +3,7 @@ package e2e
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,11 @@ var shared cluster.Shared
 
 func TestMain(m *testing.M) {
 	defer shared.Stop()
+	defer func() {
+		if dir, err := programDir(); err == nil {
+			_ = os.RemoveAll(dir) // what is left lies in the system's temporary directory
+		}
+	}()
 	m.Run()
 }
 

@@ -170,7 +170,7 @@ func TestTwoOwners(t *testing.T) {
 	w.Apply(nginxService + "---" + dev1Ingress)
 	w.LoadBalancer("service/nginx", "192.0.2.7")
 	blue := flags("--txt-owner-id=blue", "--policy=sync", "--namespace="+w.Name)
-	blue = append(blue[1:], "--ingress-class=nginx")           // ingresses only
+	blue = append(blue[1:], "--ingress-class=nginx")            // ingresses only
 	green := flags("--txt-owner-id=green", "--policy=sync")[0:] // both sources
 	w.mustOnce(blue...)
 	dev1 := []string{"dev1.example.com. 300 A 192.168.10.51", w.claim("a-dev1.example.com.", "blue", "ingress", "nginx-test-ingress")}
@@ -231,7 +231,7 @@ func TestPolicyWithoutListHostedZones(t *testing.T) {
 		"Action": ["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
 		"Resource": ["arn:aws:route53:::hostedzone/*"]}]}`)
 	w.Apply(dev1Ingress)
-	log := w.mustOnce(flags("--zone-id-filter="+w.zone)...)
+	log := w.mustOnce(flags("--zone-id-filter=" + w.zone)...)
 	w.wantZone(w.zone, w.dev1Records("300")...)
 	if n := strings.Count(log, "route53:ListHostedZones"); n != 1 {
 		t.Errorf("the log names the missing permission %d times, want once:\n%s", n, log)

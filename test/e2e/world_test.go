@@ -25,7 +25,7 @@ import (
 
 // program builds the signpost binary once for all stories.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "signpost-e2e-")
+	dir, err := programDir()
 	if err != nil {
 		return "", err
 	}
@@ -36,6 +36,9 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// programDir is where it lies; TestMain removes it.
+var programDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "signpost-e2e-") })
 
 // patience is how long a story waits for something that comes soon.
 const patience = time.Minute

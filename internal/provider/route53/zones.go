@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -36,9 +37,30 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := slices.Clone(zones)
 	zones = slices.DeleteFunc(zones, func(z dns.Zone) bool { return !p.chosen(z) })
+	if len(zones) == 0 && len(all) > 0 {
+		return nil, p.noneChosen(all)
+	}
 	slices.SortFunc(zones, func(a, b dns.Zone) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.ID, b.ID)) })
 	return zones, nil
+}
+
+// noneChosen says that the account has zones, and which, and that the filters
+// admit none of them.
+func (p *Provider) noneChosen(all []dns.Zone) error {
+	const few = 5
+	var names []string
+	for _, z := range all[:min(len(all), few)] {
+		names = append(names, z.Name.Host())
+	}
+	if len(all) > few {
+		names = append(names, fmt.Sprintf("and %d more", len(all)-few))
+	}
+	return &provider.Error{Kind: provider.ErrNoZone, Op: "ListHostedZones",
+		Cause: fmt.Errorf("the filters admit no hosted zone of this account, which has %s", strings.Join(names, ", ")),
+		Hint: "name one of the zones with --domain-filter (it chooses zones too: a name below a zone does not choose the zone), " +
+			"and check --zone-id-filter and --aws-zone-type"}
 }
 
 func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
