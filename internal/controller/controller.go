@@ -95,7 +95,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	var now term
 	defer func() {
 		now.end()
-		give() // the feed may have ended this, and ctx go on
+		give()            // the feed may have ended this, and ctx go on
 		for range ended { // the lease is given up when nothing is under way
 		}
 	}()

@@ -171,6 +171,9 @@ func (c *Controller) live(ctx context.Context, touched []dns.Name) error {
 	return errors.Join(errs...)
 }
 
+// manyErrors is how many refused changes of a zone an error names.
+const manyErrors = 10
+
 // sync brings names of one zone up to date and says what came of it. The error
 // is all that was not done for another reason than the plan's.
 func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name) (zone.Outcome, error) {
@@ -194,9 +197,14 @@ func (c *Controller) sync(ctx context.Context, w *zone.Worker, names []dns.Name)
 	refusals := append(c.rejections(out.Failed), out.Plan.Refusals...)
 	errs := []error{out.Err}
 	var failed []dns.Name
-	for _, f := range out.Failed {
+	for i, f := range out.Failed {
 		failed = append(failed, f.Names...)
-		errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
+		if i < manyErrors {
+			errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
+		}
+	}
+	if more := len(out.Failed) - manyErrors; more > 0 {
+		errs = append(errs, fmt.Errorf("%d more changes were refused", more))
 	}
 	told := names
 	if out.Err != nil {

@@ -2,6 +2,7 @@ package objects
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -186,6 +187,13 @@ func explain(err error, verb string, k kind, config *rest.Config) Status {
 			asked = fmt.Sprintf(" to %s %s", verb, k.resource)
 		}
 		return Status{Reason: fmt.Sprintf("the API server at %s answers%s: %v", config.Host, asked, err)}
+	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		return Status{
+			Reason: fmt.Sprintf("the certificate of the API server at %s is not accepted: %s", config.Host, plain(certificate.Err)),
+			Hint:   "check certificate-authority-data and the address in the kubeconfig, or in a cluster the Pod's ca.crt",
+		}
 	}
 	return Status{
 		Reason: fmt.Sprintf("the API server at %s does not answer: %s", config.Host, plain(err)),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -52,12 +53,24 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 
 // reject gives groups up.
 func (w *Worker) reject(failures []Failure, out *Outcome) {
-	for _, f := range failures {
-		w.log.Error(fmt.Sprintf("Failed submitting change (error: %v), it will be retried in a separate change batch in the next iteration", f.Err),
+	for i, f := range failures {
+		level := slog.LevelError
+		switch n := len(out.Failed) + i; {
+		case n == manyFailures:
+			w.log.Error("more changes are refused in this run; level debug tells each")
+			fallthrough
+		case n > manyFailures:
+			level = slog.LevelDebug
+		}
+		w.log.Log(context.Background(), level, fmt.Sprintf("Failed submitting change (error: %v), it will be retried in a separate change batch in the next iteration", f.Err),
 			"record", f.Group[0].Key().String())
 	}
 	out.Failed = append(out.Failed, failures...)
 }
+
+// manyFailures is how many refused changes of one synchronisation are told of
+// one by one.
+const manyFailures = 10
 
 // accept writes an accepted batch into the image and the outcome.
 func (w *Worker) accept(b dns.Batch, out *Outcome) {
