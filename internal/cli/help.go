@@ -56,6 +56,13 @@ func (cmd command) printHelp(sys System) error {
 			"has one value a line. A flag wins over its variables. @FILE stands for the\n" +
 			"arguments in a file, one a line.\n")
 	}
+	var others []string
+	for _, other := range commands() {
+		if other.name != cmd.name {
+			others = append(others, other.name)
+		}
+	}
+	b.WriteString("\nOther commands: " + strings.Join(others, ", ") + "; \"signpost help\" says what each is for.\n")
 	return write(sys, b.String())
 }
 
