@@ -62,7 +62,7 @@ func (cmd command) printHelp(sys System) error {
 			others = append(others, other.name)
 		}
 	}
-	b.WriteString("\nOther commands: " + strings.Join(others, ", ") + "; \"signpost help\" says what each is for.\n")
+	b.WriteString("\nOther commands: " + strings.Join(others, ", ") + ".\n\"signpost help\" says what each is for.\n")
 	return write(sys, b.String())
 }
 
