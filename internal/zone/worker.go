@@ -89,7 +89,11 @@ func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) 
 		}
 	}
 	batches, oversize := plan.Pack(w.rules.Traits, w.zone, p.Groups)
-	p.Refusals = append(p.Refusals, oversize...)
+	if len(oversize) > 0 {
+		// What fits into no batch is refused, and so is no change.
+		p.Refusals = append(p.Refusals, oversize...)
+		p.Groups = slices.Concat(batches...)
+	}
 	return p, batches
 }
 

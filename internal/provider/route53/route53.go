@@ -60,8 +60,9 @@ type Provider struct {
 	traits    dns.Traits
 	partition string // of the account's ARNs: aws, aws-cn, aws-us-gov
 
-	mu     sync.Mutex
-	wishes []string
+	mu      sync.Mutex
+	wishes  []string
+	private map[string]bool // by zone ID, as last listed
 }
 
 var _ provider.Provider = (*Provider)(nil)

@@ -31,6 +31,9 @@ const (
 // public.
 func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 	zones, err := p.listZones(ctx)
+	if err == nil {
+		p.remember(zones)
+	}
 	if errors.Is(err, provider.ErrDenied) && len(p.zoneIDs()) > 0 && notPermitted(err) {
 		zones, err = p.zonesByID(ctx, err)
 	}
@@ -44,6 +47,28 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 	}
 	slices.SortFunc(zones, func(a, b dns.Zone) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.ID, b.ID)) })
 	return zones, nil
+}
+
+// remember keeps which zones are private, for when listing is not permitted any
+// more: a zone that changed its type would change what belongs into it.
+func (p *Provider) remember(zones []dns.Zone) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.private = map[string]bool{}
+	for _, z := range zones {
+		p.private[z.ID] = z.Private
+	}
+}
+
+// wasPrivate says whether a zone is private, as last listed, and if it never
+// was as the filter by type says.
+func (p *Provider) wasPrivate(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if private, known := p.private[id]; known {
+		return private
+	}
+	return p.options.ZoneType == typePrivate
 }
 
 // noneChosen says that the account has zones, and which, and that the filters
@@ -110,7 +135,7 @@ func (p *Provider) zonesByID(ctx context.Context, denied error) ([]dns.Zone, err
 		if err != nil {
 			return nil, err
 		}
-		zones = append(zones, dns.Zone{ID: id, Name: apex, Private: p.options.ZoneType == typePrivate})
+		zones = append(zones, dns.Zone{ID: id, Name: apex, Private: p.wasPrivate(id)})
 	}
 	return zones, nil
 }

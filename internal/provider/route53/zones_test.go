@@ -128,3 +128,20 @@ func TestZonesDenied(t *testing.T) {
 		t.Errorf("a server's fault: got %v", err)
 	}
 }
+
+// A zone keeps its type when listing is not permitted any more.
+func TestZoneKeepsItsType(t *testing.T) {
+	listed, denied := account(false, inside, public), account(true, inside, public)
+	now := listed
+	p, err := NewStatic("http://route53.test", transport(func(r *http.Request) (*http.Response, error) { return now(r) }),
+		Options{ZoneIDFilter: []string{public.ID, inside.ID}}, dns.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, now = range []transport{listed, denied, denied} {
+		zones, err := p.Zones(t.Context())
+		if diff := cmp.Diff([]dns.Zone{public, inside}, zones); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}
+}
