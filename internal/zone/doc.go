@@ -13,6 +13,9 @@
 // reads what was not in conflict or in doubt. Nothing is planned before the
 // first Read is done.
 //
+// A batch that is denied is not taken apart: permissions that are narrowed to
+// some names let one denied name stop its batch, until it is tried again.
+//
 // A Worker is used by one goroutine. The package may import dns, claim, plan
 // and provider, and logs what it changes.
 //
