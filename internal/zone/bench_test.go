@@ -3,6 +3,7 @@ package zone_test
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
 
 	"github.com/signpost-dns/signpost/internal/claim"
@@ -48,5 +49,69 @@ func BenchmarkSync(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// manySets returns n sets, half of them the claims of the others.
+func manySets(b *testing.B, n int) []dns.RecordSet {
+	b.Helper()
+	naming, err := claim.NewNaming("", "", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	sets := make([]dns.RecordSet, 0, n)
+	for i := range n / 2 {
+		by := plan.Object{Kind: "ingress", Namespace: "default", Name: fmt.Sprintf("host-%06d", i)}
+		set := dns.RecordSet{Key: dns.Key{Name: name(by.Name + ".apps"), Type: dns.A}, TTL: 300, Data: []string{fmt.Sprintf("192.0.2.%d", i%256)}}
+		at, err := naming.Name(set.Key, example.Name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sets = append(sets, set, claim.Set(claim.Claim{Owner: "default", Resource: by.Resource()}, at, set))
+	}
+	return sets
+}
+
+// BenchmarkImagePut builds an image; B/set is what it keeps.
+func BenchmarkImagePut(b *testing.B) {
+	sets := manySets(b, 200_000)
+	var kept uint64
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		before := heap()
+		b.StartTimer()
+		image := zone.NewImage()
+		for _, set := range sets {
+			image.Put(set)
+		}
+		b.StopTimer()
+		kept = heap() - before
+		runtime.KeepAlive(image)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(kept)/float64(len(sets)), "B/set")
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+func BenchmarkImageAt(b *testing.B) {
+	sets := manySets(b, 200_000)
+	image := zone.NewImage()
+	for _, set := range sets {
+		image.Put(set)
+	}
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i = (i + 7919) % len(sets)
+		if len(image.At(sets[i].Name)) != 1 {
+			b.Fatal(sets[i])
+		}
 	}
 }
