@@ -35,6 +35,11 @@ type Provider interface {
 	// Sets are canonical, and carry the listed spelling where it differs.
 	Page(ctx context.Context, zone dns.Zone, from Cursor) (sets []dns.RecordSet, next Cursor, err error)
 
+	// Passed reports whether every set at a name lies before the cursor, so that
+	// pages from there on hold none of them. Nothing lies before "". Where the
+	// service's order is in doubt the answer is no.
+	Passed(cursor Cursor, name dns.Name) bool
+
 	// At returns all record sets at exactly these owner names, of all types and
 	// identifiers, sorted by key. It takes as many calls as the service needs; a
 	// name without record sets is no error.

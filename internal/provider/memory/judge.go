@@ -52,7 +52,7 @@ func (t *trial) find(key dns.Key) (dns.RecordSet, bool) {
 	return sets[i], true
 }
 
-func (z *zone) apply(traits dns.Traits, batch dns.Batch) error {
+func (z *zone) apply(traits dns.Traits, limit int, batch dns.Batch) error {
 	if err := z.fits(traits, batch); err != nil {
 		return err
 	}
@@ -69,6 +69,9 @@ func (z *zone) apply(traits dns.Traits, batch dns.Batch) error {
 		maps.Copy(whole.names, part.names)
 	}
 	if len(bad) == 0 {
+		if err := z.overfull(whole, limit); err != nil {
+			return err
+		}
 		maps.Copy(z.names, whole.names)
 		return nil
 	}
@@ -81,6 +84,23 @@ func (z *zone) apply(traits dns.Traits, batch dns.Batch) error {
 		}
 	}
 	return &provider.Error{Kind: kind, Op: "Apply", Zone: z.ID, Groups: bad, Cause: errors.New(strings.Join(words, "; "))}
+}
+
+// overfull refuses a trial after which the zone would hold more sets than it may,
+// and more than now.
+func (z *zone) overfull(t *trial, limit int) error {
+	if limit == 0 {
+		return nil
+	}
+	now, grown := len(z.sets()), 0
+	for name, sets := range t.names {
+		grown += len(sets) - len(z.names[name])
+	}
+	if grown <= 0 || now+grown <= limit {
+		return nil
+	}
+	return &provider.Error{Kind: provider.ErrFull, Op: "Apply", Zone: z.ID,
+		Cause: fmt.Errorf("%d record sets exceed the zone's limit of %d", now+grown, limit)}
 }
 
 // fits holds the batch against the limits of the service.

@@ -16,8 +16,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -38,6 +39,8 @@ type Provider struct {
 	After func(context.Context, Call) error
 	// PageSize is how many record sets a page holds; 0 means the default.
 	PageSize int
+	// MaxSets is how many record sets a zone may hold; 0 is no limit.
+	MaxSets int
 
 	traits dns.Traits
 	mu     sync.Mutex
@@ -129,26 +132,25 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 	return out, nil
 }
 
-// Page implements [provider.Provider]. Its cursors count sets, so that a set
-// may be missed or seen twice if the zone changes between pages.
+// Page implements [provider.Provider]. Its cursors are the key of the page's
+// first set.
 func (p *Provider) Page(ctx context.Context, z dns.Zone, from provider.Cursor) ([]dns.RecordSet, provider.Cursor, error) {
 	var sets []dns.RecordSet
 	var next provider.Cursor
 	err := p.serve(ctx, Call{Op: "Page", Zone: z, From: from}, func(z *zone) error {
-		start := 0
+		all := z.sets()
 		if from != "" {
-			n, err := strconv.Atoi(string(from))
+			first, err := parseCursor(from)
 			if err != nil {
 				return &provider.Error{Kind: provider.ErrRejected, Op: "Page", Zone: z.ID, Cause: err}
 			}
-			start = n
+			start, _ := slices.BinarySearchFunc(all, first, func(s dns.RecordSet, k dns.Key) int { return s.Key.Compare(k) })
+			all = all[start:]
 		}
-		all := z.sets()
-		start = min(start, len(all))
-		end := min(start+cmp.Or(p.PageSize, PageSize), len(all))
-		sets = all[start:end]
+		end := min(cmp.Or(p.PageSize, PageSize), len(all))
+		sets = all[:end]
 		if end < len(all) {
-			next = provider.Cursor(strconv.Itoa(end))
+			next = cursor(all[end].Key)
 		}
 		return nil
 	})
@@ -156,6 +158,26 @@ func (p *Provider) Page(ctx context.Context, z dns.Zone, from provider.Cursor) (
 		return nil, "", err
 	}
 	return sets, next, nil
+}
+
+// cursor is the key in one text. The identifier stands last, since only it may
+// hold a blank.
+func cursor(k dns.Key) provider.Cursor {
+	return provider.Cursor(string(k.Name) + " " + string(k.Type) + " " + k.SetID)
+}
+
+func parseCursor(c provider.Cursor) (dns.Key, error) {
+	parts := strings.SplitN(string(c), " ", 3)
+	if len(parts) != 3 {
+		return dns.Key{}, fmt.Errorf("cursor %q: want NAME TYPE IDENTIFIER", c)
+	}
+	return dns.Key{Name: dns.Name(parts[0]), Type: dns.Type(parts[1]), SetID: parts[2]}, nil
+}
+
+// Passed implements [provider.Provider].
+func (p *Provider) Passed(c provider.Cursor, name dns.Name) bool {
+	next, err := parseCursor(c)
+	return err == nil && name.Compare(next.Name) < 0
 }
 
 // At implements [provider.Provider].
@@ -180,7 +202,7 @@ func (p *Provider) At(ctx context.Context, z dns.Zone, names []dns.Name) ([]dns.
 // all, whatever the traits say.
 func (p *Provider) Apply(ctx context.Context, z dns.Zone, batch dns.Batch) error {
 	return p.serve(ctx, Call{Op: "Apply", Zone: z, Batch: batch}, func(z *zone) error {
-		return z.apply(p.traits, batch)
+		return z.apply(p.traits, p.MaxSets, batch)
 	})
 }
 

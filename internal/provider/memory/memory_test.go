@@ -89,3 +89,26 @@ func TestHooks(t *testing.T) {
 		t.Errorf("Remove: %d record sets are left, want 2", n)
 	}
 }
+
+// A full zone takes no creation, and every deletion and update.
+func TestMaxSets(t *testing.T) {
+	p := memory.New(dns.Traits{Atomic: true}, zone)
+	p.MaxSets = 3
+	a := dns.RecordSet{Key: dns.Key{Name: "a.example.com.", Type: dns.A}, TTL: 5, Data: []string{"192.0.2.1"}}
+	b, a2 := a, a
+	b.Name, a2.TTL = "b.example.com.", 6
+	for _, step := range []struct {
+		change dns.Change
+		want   error
+	}{
+		{dns.Change{New: &a}, nil},
+		{dns.Change{New: &b}, provider.ErrFull},
+		{dns.Change{Old: &a, New: &a2}, nil},
+		{dns.Change{Old: &a2}, nil},
+		{dns.Change{New: &b}, nil},
+	} {
+		if err := p.Apply(t.Context(), zone, dns.Batch{{step.change}}); !errors.Is(err, step.want) {
+			t.Errorf("%s %s: want %v, got %v", step.change.Action(), step.change.Key(), step.want, err)
+		}
+	}
+}

@@ -155,6 +155,57 @@ below.www 300 IN A   192.0.2.5`))
 	}
 }
 
+// passed: what a cursor has behind it was on the pages before, whole; and a name
+// of letters and digits that was on them, whole, is behind it.
+func (w *world) passed(t *testing.T) {
+	w.apply(t, w.numbered(700, "192.0.2.1"))
+	w.apply(t, dns.Batch{{
+		{New: must(t, dns.Key{Name: "*." + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+		{New: must(t, dns.Key{Name: "*.n5." + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+		{New: must(t, dns.Key{Name: "below.n5." + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+		{New: must(t, dns.Key{Name: "n5-a." + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+		{New: must(t, dns.Key{Name: `caf\195\169.` + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+		{New: must(t, dns.Key{Name: "_tcp." + w.zone.Name, Type: dns.A}, "192.0.2.1")},
+	}})
+	all := w.readPages(t, w.zone)
+	ambiguous := func(n dns.Name) bool { return strings.ContainsAny(string(n), `*\_`) }
+	seen := map[dns.Name]bool{}
+	for cursor := provider.Cursor(""); ; {
+		for _, set := range all {
+			if passed := w.p.Passed(cursor, set.Name); passed && !seen[set.Name] {
+				t.Errorf("%s is said to lie before the cursor %q and has not come yet", set.Name, cursor)
+			}
+		}
+		sets, next, err := w.p.Page(t.Context(), w.zone, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next == "" {
+			break
+		}
+		rest, _, err := w.p.Page(t.Context(), w.zone, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, set := range sets {
+			seen[set.Name] = true
+		}
+		delete(seen, rest[0].Name) // its sets may go on
+		for name := range seen {
+			if !w.p.Passed(next, name) && !ambiguous(name) {
+				t.Errorf("%s came before the cursor %q and is not said to lie there", name, next)
+			}
+		}
+		cursor = next
+	}
+	for _, absent := range []string{"a", "n", "n5.n5", "zz"} {
+		name := dns.Name(absent + "." + string(w.zone.Name))
+		if w.p.Passed("", name) {
+			t.Errorf("%s is said to lie before the start", name)
+		}
+	}
+}
+
 // noSuchZone: a zone that is gone is a person's matter, not a conflict.
 func (w *world) noSuchZone(t *testing.T) {
 	gone := dns.Zone{ID: "ZGONE0000000000", Name: w.zone.Name}

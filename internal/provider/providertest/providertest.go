@@ -49,6 +49,7 @@ func Run(t *testing.T, newProvider func(t *testing.T) (p provider.Provider, zone
 		"limits":        (*world).limits,
 		"pages":         (*world).pages,
 		"point reads":   (*world).pointReads,
+		"passed":        (*world).passed,
 		"no such zone":  (*world).noSuchZone,
 		"cancelled":     (*world).cancelled,
 		"concurrent":    (*world).concurrent,

@@ -163,3 +163,29 @@ func TestTrouble(t *testing.T) {
 		}
 	}
 }
+
+// A zone that is full says so; what makes room, or needs none, goes on.
+func TestFullZone(t *testing.T) {
+	for _, list := range []bool{false, true} {
+		server, zone := account(t, emulator.Config{MaxRecordSets: 3, MessageList: list})
+		p := client(t, "http://route53.test", server.RoundTripper())
+		a := dns.RecordSet{Key: dns.Key{Name: "a.example.com.", Type: dns.A}, TTL: 5, Data: []string{"192.0.2.1"}}
+		b, later := a, a
+		b.Name, later.TTL = "b.example.com.", 6
+		for _, step := range []struct {
+			change dns.Change
+			want   error
+		}{
+			{dns.Change{New: &a}, nil},
+			{dns.Change{New: &b}, provider.ErrFull},
+			{dns.Change{Old: &a, New: &later}, nil},
+			{dns.Change{Old: &later}, nil},
+			{dns.Change{New: &b}, nil},
+		} {
+			err := p.Apply(t.Context(), zone, dns.Batch{{step.change}})
+			if !errors.Is(err, step.want) || step.want != nil && provider.Hint(err) == "" {
+				t.Errorf("%s %s: want %v, got %v", step.change.Action(), step.change.Key(), step.want, err)
+			}
+		}
+	}
+}

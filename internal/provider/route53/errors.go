@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -110,6 +111,9 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 		}
 		words = strings.Join(messages, "; ")
 		e.Groups, e.Kind = blame(messages, batch)
+		if slices.ContainsFunc(messages, func(m string) bool { return fullZone(m, batch) }) {
+			e.Kind, e.Hint = provider.ErrFull, fullHint
+		}
 	case code == codeBusyZone:
 		e.Kind = provider.ErrBusy
 	case slices.Contains(throttlingCodes, code) || status == http.StatusTooManyRequests:
@@ -119,7 +123,7 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 	case code == codeNoSuchZone:
 		e.Kind, e.Hint = provider.ErrDenied, "the zone was deleted, or it belongs to another account than the credentials"
 	case slices.Contains(permissionCodes, code) || status == http.StatusForbidden:
-		e.Kind, e.Hint = provider.ErrDenied, p.permissionHint(e.Op, e.Zone)
+		p.denied(e, batch, refused.ErrorMessage())
 	case status >= 400 && status < 500:
 		e.Kind = provider.ErrRejected
 		e.Groups, _ = blame([]string{refused.ErrorMessage()}, batch)
@@ -141,6 +145,28 @@ func credentialHint(code string) string {
 	}
 	return "check the access key: AWS does not know it"
 }
+
+// denied fills in what a missing permission means. IAM can narrow the one to
+// change record sets by name, type and action (developer guide,
+// specifying-conditions-route53). Its message names the action and the zone;
+// what else it may name is found as in other refusals.
+func (p *Provider) denied(e *provider.Error, batch dns.Batch, message string) {
+	e.Kind, e.Hint = provider.ErrDenied, p.permissionHint(e.Op, e.Zone)
+	if e.Op != opChange {
+		return
+	}
+	e.Groups, _ = blame([]string{message}, batch)
+	for i := range e.Groups {
+		e.Groups[i].Kind = provider.ErrDenied
+	}
+	if deniedDeletion.MatchString(message) {
+		e.Hint = "allow the action DELETE too (condition route53:ChangeResourceRecordSetsActions) on " + p.arn(e.Zone) +
+			": a change deletes the old record set and creates the new one, both or neither"
+	}
+}
+
+// deniedDeletion is how a message would say that it is DELETE alone.
+var deniedDeletion = regexp.MustCompile(`\bDELETE\b`)
 
 func (p *Provider) permissionHint(op, zone string) string {
 	switch op {

@@ -3,6 +3,7 @@ package route53
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -50,7 +51,12 @@ var messages = []struct {
 	{"Invalid Resource Record: FATAL problem: CharacterStringTooLong (Value is too long) encountered with 'abcdefgh'", provider.ErrRejected, []int{4}},
 	{`Invalid Resource Record: FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) encountered with '"abcdefgh"'`, provider.ErrRejected, []int{4}},
 	{"Invalid Resource Record: FATAL problem: DomainNameEmpty (Domain name is empty) encountered with ''", provider.ErrRejected, nil},
-	{"Number of records limit of 1000 exceeded.", provider.ErrRejected, nil},
+	{"Number of records limit of 1000 exceeded.", provider.ErrFull, nil}, // the batch is far from it
+	{"Number of records limit of 10000 exceeded.", provider.ErrFull, nil},
+	{"Number of characters limit of 32000 exceeded.", provider.ErrRejected, nil},
+	{"Tried to create resource record set [name='z.example.com.', type='A', set-identifier='t'] but it already exists", provider.ErrConflict, []int{2}},
+	{"RRSet with DNS name z.example.com., type A, SetIdentifier s, and Region Name=eu-west-1 cannot be created because a latency RRSet with the same name, type and region already exists.", provider.ErrConflict, []int{2}},
+	{"RRSet with DNS name z.example.com. and type A, SetIdentifier s cannot be created as weighted sets must contain the same TTL.", provider.ErrConflict, []int{2}},
 	{"Something that nobody has seen, with a comma", provider.ErrRejected, nil},
 }
 
@@ -103,8 +109,8 @@ func TestMessagesTogether(t *testing.T) {
 	}
 	err := applied(t, 400, errorResponse("InvalidChangeBatch", escape("["+strings.Join(texts, ", ")+"]")))
 	var e *provider.Error
-	if !errors.As(err, &e) || e.Kind != provider.ErrRejected {
-		t.Fatalf("want ErrRejected, since some are rejections, got %v", err)
+	if !errors.As(err, &e) || e.Kind != provider.ErrFull {
+		t.Fatalf("want ErrFull, since one says so, got %v", err)
 	}
 	for _, g := range e.Groups {
 		if !slices.Contains(texts, g.Message) {
@@ -114,6 +120,48 @@ func TestMessagesTogether(t *testing.T) {
 	}
 	if len(named) > 0 {
 		t.Errorf("groups %v are not named", named)
+	}
+}
+
+// A missing permission is laid at the door of what the message names, if
+// anything, and a word on the action alone has a hint of its own.
+func TestDeniedChanges(t *testing.T) {
+	const words = "User: arn:aws:iam::1:user/u is not authorized to perform: route53:ChangeResourceRecordSets on resource: " +
+		"arn:aws:route53:::hostedzone/Z1 "
+	for _, test := range []struct {
+		message string
+		hint    string
+		groups  []int
+	}{
+		{words + "because no identity-based policy allows the route53:ChangeResourceRecordSets action", "for CREATE and DELETE of these names and types", nil},
+		{words + "with an explicit deny in a service control policy", "for CREATE and DELETE of these names and types", nil},
+		{words + "for the change action DELETE", "allow the action DELETE too", nil},
+		{words + "with [Action=CREATE, Name=y.example.com., Type=CNAME, SetIdentifier=null]", "for CREATE and DELETE of these names and types", []int{1}},
+	} {
+		err := applied(t, 403, errorResponse("AccessDenied", test.message))
+		var e *provider.Error
+		if !errors.As(err, &e) || e.Kind != provider.ErrDenied || !strings.Contains(e.Hint, test.hint) || !slices.Equal(indices(e.Groups), test.groups) {
+			t.Errorf("%s: want ErrDenied of %v with the hint %q, got %+v", test.message, test.groups, test.hint, e)
+			continue
+		}
+		for _, g := range e.Groups {
+			if g.Kind != provider.ErrDenied || g.Message != test.message {
+				t.Errorf("%s: group %d says %q of kind %v", test.message, g.Group, g.Message, g.Kind)
+			}
+		}
+	}
+}
+
+// A batch beyond the limit of batches is that, and no full zone.
+func TestTooManyValuesAreNoFullZone(t *testing.T) {
+	const message = "Number of records limit of 1000 exceeded."
+	many := make([]string, 0, 1001)
+	for i := range 1001 {
+		many = append(many, fmt.Sprintf("n%d 300 IN A 192.0.2.1", i))
+	}
+	err := static(t, canned(400, errorResponse("InvalidChangeBatch", "["+message+"]")), Options{}).Apply(t.Context(), zone, creations(t, many...))
+	if !errors.Is(err, provider.ErrRejected) || errors.Is(err, provider.ErrFull) {
+		t.Errorf("want ErrRejected and not ErrFull, got %v", err)
 	}
 }
 

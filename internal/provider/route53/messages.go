@@ -3,6 +3,7 @@ package route53
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,7 +34,7 @@ func splitMessages(text string) []string {
 }
 
 // The messages that say that a change cannot be because of what the zone holds.
-// The first four name the set of the change, the others what stands beside it.
+// The first three name the set of the change, the others what stands beside it.
 var conflicts = []*regexp.Regexp{
 	regexp.MustCompile(`^Tried to create resource record set .* but it already exists`),
 	regexp.MustCompile(`^Tried to delete resource record set .* but it was not found`),
@@ -41,6 +42,8 @@ var conflicts = []*regexp.Regexp{
 	regexp.MustCompile(`^RRSet of type .* because a conflicting RRSet of type .* already exists`),
 	regexp.MustCompile(`^RRSet of type .* as it conflicts with other records with the same DNS name`),
 	regexp.MustCompile(`^RRSet with DNS name .* cannot be created as a non-\S+ set exists with the same name and type`),
+	regexp.MustCompile(`^RRSet with DNS name .* cannot be created because a .* with the same name, type and .* already exists`),
+	regexp.MustCompile(`^RRSet with DNS name .* cannot be created as weighted sets must contain the same TTL`),
 	regexp.MustCompile(`^RRSet with DNS name .* cannot be created as other RRSets exist with the same name and type`),
 }
 
@@ -54,9 +57,9 @@ func messageKind(message string) error {
 
 // Where a message names the record set that it is about.
 var (
-	quotedKey   = regexp.MustCompile(`\[name='([^']*)', type='([^']*)'(?:, set identifier='([^']*)')?`)
+	quotedKey   = regexp.MustCompile(`\[name='([^']*)', type='([^']*)'(?:, set.identifier='([^']*)')?`)
 	typedKey    = regexp.MustCompile(`^RRSet of type\s+(\S+) with DNS name (\S+) `)
-	routedKey   = regexp.MustCompile(`^RRSet with DNS name ([^\s,]+)(?:, type ([^\s,]+))?(?:, SetIdentifier (.*?))? (?:cannot|is not)`)
+	routedKey   = regexp.MustCompile(`^RRSet with DNS name ([^\s,]+)(?:(?:,| and) type ([^\s,]+))?(?:, SetIdentifier (.*?))? (?:cannot|is not)`)
 	twiceKey    = regexp.MustCompile(`resource record set '(\S+) ([^']*)'`)
 	inputKey    = regexp.MustCompile(`Name=([^\s,]+), Type=([^\s,\]]+)(?:, SetIdentifier=([^\]]*))?`)
 	aliasKey    = regexp.MustCompile(`alias that targets ([^\s,]+), type ([^\s,]+) `)
@@ -100,6 +103,27 @@ func subjectOf(message string) subject {
 		return subject{text: m[1]}
 	}
 	return subject{}
+}
+
+// tooMany is said of a batch with too many values (DNSLimitations: 1,000), and
+// of a zone with too many record sets (10,000 unless Amazon raised it).
+var tooMany = regexp.MustCompile(`^Number of records limit of (\d+) exceeded`)
+
+const fullHint = "delete record sets that nobody needs, or ask Amazon for a higher quota (Service Quotas, Route 53, records per hosted zone)"
+
+// fullZone reports whether a message says that the zone is full: the number is
+// not that for batches, or the batch keeps to it.
+func fullZone(message string, batch dns.Batch) bool {
+	m := tooMany.FindStringSubmatch(message)
+	if m == nil {
+		return false
+	}
+	values := 0
+	for _, group := range batch {
+		n, _ := group.Size()
+		values += n
+	}
+	return m[1] != strconv.Itoa(maxValues) || values <= maxValues
 }
 
 // blame returns which groups the messages of a refusal name, and its kind: that

@@ -90,6 +90,12 @@ func (p *Provider) Page(ctx context.Context, zone dns.Zone, from provider.Cursor
 	return fromWire(answer.sets), answer.next.cursor(), nil
 }
 
+// Passed implements [provider.Provider].
+func (p *Provider) Passed(cursor provider.Cursor, name dns.Name) bool {
+	next, err := parseCursor(cursor)
+	return err == nil && next.name != "" && positionOf(name).before(positionAt(next.name))
+}
+
 // At implements [provider.Provider]. A call that reads one name also settles
 // those others that its page covers, so that the names of a small zone take
 // one call together.
@@ -156,6 +162,9 @@ func covered(wanted []position, sets []dns.RecordSet, whole bool) map[dns.Name]b
 // right, as text, final dot included. The API reference does not say whether
 // escapes are compared as written or as the octets they mean, so both are kept,
 // and one name stands before another only if both say so.
+//
+// The guide's list of characters that stand before the dot (ListResourceRecordSets)
+// names the asterisk, which is listed as \052: that speaks for octets.
 type position struct {
 	name         dns.Name
 	text, octets string
@@ -164,10 +173,17 @@ type position struct {
 func (a position) before(b position) bool { return a.text < b.text && a.octets < b.octets }
 
 func positionOf(name dns.Name) position {
-	labels := strings.Split(strings.TrimSuffix(name.Octal(), "."), ".")
+	at := positionAt(name.Octal())
+	at.name = name
+	return at
+}
+
+// positionAt is where a name in the service's spelling stands.
+func positionAt(listed string) position {
+	labels := strings.Split(strings.TrimSuffix(listed, "."), ".")
 	slices.Reverse(labels)
 	text := strings.Join(labels, ".") + "."
-	return position{name, text, octets(text)}
+	return position{text: text, octets: octets(text)}
 }
 
 // positions returns the names without doubles in the service's order.
