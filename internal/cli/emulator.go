@@ -15,9 +15,10 @@ import (
 	"github.com/signpost-dns/signpost/internal/emulator"
 )
 
-// emulatorCommand is a Route 53 on this machine.
+// emulatorCommand is a Route 53 on this machine, with STS and instance metadata.
 type emulatorCommand struct {
 	LogOptions
+	instanceOptions
 	Zones        []string      `name:"zone" group:"emulator" sep:"none" placeholder:"DOMAIN" help:"A public hosted zone to begin with. Repeatable. More can be made through the API."`
 	PrivateZones []string      `name:"private-zone" group:"emulator" sep:"none" placeholder:"DOMAIN" help:"A private hosted zone to begin with. Repeatable."`
 	Address      string        `name:"address" group:"emulator" default:"127.0.0.1:4580" placeholder:"ADDRESS" help:"Loopback address of the API; port 0 is any free one."`
@@ -41,7 +42,10 @@ Signpost, ExternalDNS or the AWS CLI at it:
   export AWS_ENDPOINT_URL=http://127.0.0.1:4580 AWS_DEFAULT_REGION=us-east-1
   export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any
   aws route53 list-hosted-zones
-  dig @127.0.0.1 -p 5053 example.com SOA`,
+  dig @127.0.0.1 -p 5053 example.com SOA
+
+The same address answers STS, and with --instance the metadata of an EC2
+instance (AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:4580).`,
 		new: func() runner { return &emulatorCommand{} },
 	}
 }
@@ -67,6 +71,9 @@ func (c *emulatorCommand) Run(ctx context.Context, call *call) error {
 		return err
 	}
 	if err := c.makeTrouble(server); err != nil {
+		return err
+	}
+	if err := c.prepare(server); err != nil {
 		return err
 	}
 	sockets, err := listen(server, c.Address, c.DNSAddress)
@@ -139,7 +146,7 @@ func parseFault(entry string) (emulator.Fault, error) {
 				hint = didYouMean([]string{action})
 			}
 		}
-		return emulator.Fault{}, errorf(hint, "--fault: %q is no action of Route 53 that the emulator knows", parts[0])
+		return emulator.Fault{}, errorf(hint, "--fault: %q is no action that the emulator knows", parts[0])
 	}
 	fault := emulator.Fault{Action: parts[0], Times: 1}
 	switch parts[1] {

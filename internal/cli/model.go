@@ -49,6 +49,7 @@ func groups() []kong.Group {
 		{Key: "output", Title: "Output"},
 		{Key: "watching", Title: "Logging and metrics"},
 		{Key: "emulator", Title: "What it serves"},
+		{Key: "instance", Title: "The instance it stands for"},
 		{Key: "trouble", Title: "Trouble to make"},
 	}
 }

@@ -25,7 +25,8 @@ import (
 // TestScripts runs the scripts that are the manual. Beside the usual commands
 // they have:
 //
-//	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API
+//	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API,
+//	                    and with --instance the metadata service's too
 //	zone DOMAIN         print what the zone holds, without its SOA and NS
 //	dig NAME TYPE       ask the emulator's DNS
 //	calls               print the calls of the API since the last time, one a line
@@ -106,9 +107,15 @@ func emulationOf(ts *testscript.TestScript) *emulation {
 // startEmulator runs the command in this process, and reads the addresses that
 // it prints.
 func startEmulator(ts *testscript.TestScript, args []string) {
+	instance := false
 	for i, arg := range args { // files are the script's
-		if key, file, ok := strings.Cut(strings.TrimPrefix(arg, "--iam-policy="), "="); ok && strings.HasPrefix(arg, "--iam-policy=") {
-			args[i] = "--iam-policy=" + key + "=" + ts.MkAbs(file)
+		for _, flag := range []string{"--iam-policy=", "--role="} {
+			if key, file, ok := strings.Cut(strings.TrimPrefix(arg, flag), "="); ok && strings.HasPrefix(arg, flag) {
+				args[i] = flag + key + "=" + ts.MkAbs(file)
+			}
+		}
+		if arg == "--instance" {
+			instance = true
 		}
 	}
 	args = append([]string{"emulator", "--address=127.0.0.1:0", "--dns-address=127.0.0.1:0", "--log-format=json"}, args...)
@@ -130,6 +137,9 @@ func startEmulator(ts *testscript.TestScript, args []string) {
 	if lines.Scan() {
 		url := strings.Fields(lines.Text())[3]
 		ts.Setenv("AWS_ENDPOINT_URL", url)
+		if instance {
+			ts.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)
+		}
 		ts.Setenv("ADDRESS", strings.TrimPrefix(url, "http://"))
 	}
 	if lines.Scan() {

@@ -43,14 +43,20 @@ func priorRequest() *Error {
 		"The request was rejected because Route 53 was still processing a prior request.")
 }
 
-// document is the error's body.
-func (e *Error) document(requestID string, messageList bool) any {
+// document is the error's body, in the shape of a service.
+func (e *Error) document(service, requestID string, messageList bool) any {
+	if service == serviceMetadata {
+		return e.page()
+	}
 	if messageList && e.Code == "InvalidChangeBatch" {
 		return xmlInvalidBatch{Messages: e.Messages, RequestID: requestID}
 	}
 	fault := "Sender"
 	if e.Status >= 500 {
 		fault = "Receiver"
+	}
+	if service == serviceSTS {
+		return xmlErrorSTS{Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID}
 	}
 	return xmlError{Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID}
 }

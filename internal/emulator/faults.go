@@ -86,7 +86,7 @@ type fate struct {
 func (s *Server) admit(q *request) fate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.allowed() {
+	if q.service == serviceDNS && !s.allowed() {
 		return fate{err: throttling()}
 	}
 	var f fate

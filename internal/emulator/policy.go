@@ -10,8 +10,8 @@ import (
 )
 
 // policy is an IAM policy document; see
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. It holds what policies for Route 53
-// are made of; a document with anything else is refused, not half understood.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html. It holds what policies for the services
+// here are made of; a document with anything else is refused, not half understood.
 type policy struct {
 	Version   string
 	ID        string `json:"Id"`
@@ -50,20 +50,26 @@ func strict(b []byte, into any) error {
 // SetPolicy gives an access key the rights of an IAM policy document and no others. Keys without a policy, and those
 // with a nil one, may do everything.
 func (s *Server) SetPolicy(accessKeyID string, policyJSON []byte) error {
-	var p *policy
-	if policyJSON != nil {
-		p = &policy{}
-		if err := strict(policyJSON, p); err != nil {
-			return fmt.Errorf("read policy of %s: %w", accessKeyID, err)
-		}
-		if err := p.check(); err != nil {
-			return fmt.Errorf("read policy of %s: %w", accessKeyID, err)
-		}
+	p, err := parsePolicy(policyJSON)
+	if err != nil {
+		return fmt.Errorf("read policy of %s: %w", accessKeyID, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.policies[accessKeyID] = p
 	return nil
+}
+
+// parsePolicy reads a document; nil stays nil.
+func parsePolicy(document []byte) (*policy, error) {
+	if document == nil {
+		return nil, nil
+	}
+	p := &policy{}
+	if err := strict(document, p); err != nil {
+		return nil, err
+	}
+	return p, p.check()
 }
 
 func (p *policy) check() error {
@@ -191,11 +197,17 @@ func (st *statement) applies(action, resource string, values map[string][]string
 
 // authorise refuses what the policy of the request's access key does not allow; s.mu is held.
 func (s *Server) authorise(q *request) *Error {
+	if q.service == serviceMetadata {
+		return nil
+	}
 	p := s.policies[q.key]
+	if q.session != nil {
+		p = q.session.role.policy
+	}
 	if p == nil {
 		return nil
 	}
-	action := "route53:" + q.action
+	action := q.service + ":" + q.action
 	values := q.conditionValues()
 	for _, resource := range q.resources() {
 		allowed, denied := false, false
@@ -216,14 +228,28 @@ func (s *Server) authorise(q *request) *Error {
 		if denied {
 			why = "with an explicit deny in an identity-based policy"
 		}
-		return refuse(http.StatusForbidden, "AccessDenied", "User: arn:aws:iam::123456789012:user/%s is not authorized to perform: %s%s %s",
-			q.key, action, on, why)
+		return refuse(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s%s %s",
+			q.arn(), action, on, why)
 	}
 	return nil
 }
 
+// arn is who calls.
+func (q *request) arn() string {
+	if q.session != nil {
+		return q.session.arn()
+	}
+	return "arn:aws:iam::" + account + ":user/" + q.key
+}
+
 // resources are what a request touches. Actions without a resource type of their own need a policy for "*".
 func (q *request) resources() []string {
+	if q.service == serviceSTS {
+		if q.action == "AssumeRole" {
+			return []string{q.query.Get("RoleArn")}
+		}
+		return nil // everybody may ask who they are
+	}
 	const zones = "arn:aws:route53:::hostedzone/"
 	switch q.action {
 	case "ListHostedZones", "ListHostedZonesByName", "CreateHostedZone", "TestDNSAnswer":

@@ -11,18 +11,24 @@ import (
 
 // request is a call of the API on its way.
 type request struct {
-	action string // such as ListResourceRecordSets
-	id     string // of the hosted zone, change or other resource in the path, bare
-	kind   string // the second part of the path: resource type of tags, type of limit
-	query  url.Values
-	body   []byte
-	key    string // access key id
-	batch  batch  // of ChangeResourceRecordSets
-	bad    *Error // why the body could not be read as a batch
+	service string // whose call it is: route53, sts, imds
+	action  string // such as ListResourceRecordSets
+	id      string // of the hosted zone, change or other resource in the path, bare
+	kind    string // the second part of the path: resource type of tags, type of limit
+	query   url.Values
+	body    []byte
+	header  http.Header
+	key     string   // access key id
+	session *session // whose the key is, if it is temporary
+	batch   batch    // of ChangeResourceRecordSets
+	bad     *Error   // why the body could not be read as a batch
 }
 
 // zone is the id of the hosted zone that the call is about, or "".
 func (q *request) zone() string {
+	if q.service != serviceDNS {
+		return ""
+	}
 	switch q.action {
 	case "GetChange", "ListTagsForResources":
 		return ""
@@ -33,7 +39,10 @@ func (q *request) zone() string {
 }
 
 // Actions returns the names of the operations that the emulator knows, sorted.
-func Actions() []string { return slices.Sorted(maps.Values(actions())) }
+func Actions() []string {
+	others := []string{"AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", ActionToken, ActionMetadata, ActionCredentials}
+	return slices.Sorted(slices.Values(slices.AppendSeq(others, maps.Values(actions()))))
+}
 
 // actions are the operations by method and path, "*" standing for one element.
 func actions() map[string]string {
@@ -56,6 +65,12 @@ func actions() map[string]string {
 
 // route finds the operation of a request; false if it is none that the emulator knows.
 func route(r *http.Request, body []byte) (*request, bool) {
+	if q, ok := metadataRequest(r); ok {
+		return q, true
+	}
+	if q, ok := queryRequest(r, body); ok {
+		return q, true
+	}
 	parts := slices.DeleteFunc(strings.Split(r.URL.Path, "/"), func(p string) bool { return p == "" })
 	if len(parts) < 2 || parts[0] != "2013-04-01" {
 		return nil, false
@@ -74,7 +89,7 @@ func route(r *http.Request, body []byte) (*request, bool) {
 		}
 	}
 	action, ok := actions()[pattern]
-	q := &request{action: action, query: r.URL.Query(), body: body}
+	q := &request{service: serviceDNS, action: action, query: r.URL.Query(), body: body}
 	if len(parts) > 1 {
 		q.id = parts[1]
 	}
@@ -104,15 +119,18 @@ func decode[T any](body []byte, root string, what string, into *T, name func(*T)
 	return nil
 }
 
-// authenticate reads the access key id from a Signature Version 4 header. The signature itself is not verified: the
+// authenticate reads whose call it is from a Signature Version 4 header. The signature itself is not verified: the
 // emulator knows no secrets. See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html.
-func (s *Server) authenticate(h http.Header) (accessKeyID string, e *Error) {
+func (s *Server) authenticate(q *request, h http.Header) *Error {
+	if q.service == serviceMetadata || q.action == "AssumeRoleWithWebIdentity" {
+		return nil // they prove themselves in another way
+	}
 	auth := h.Get("Authorization")
 	if auth == "" {
-		return "", refuse(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
+		return refuse(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
 	}
-	incomplete := func(what string) (string, *Error) {
-		return "", refuse(http.StatusForbidden, "IncompleteSignature", "Authorization header requires %s. Authorization=%s", what, auth)
+	incomplete := func(what string) *Error {
+		return refuse(http.StatusForbidden, "IncompleteSignature", "Authorization header requires %s. Authorization=%s", what, auth)
 	}
 	rest, ok := strings.CutPrefix(auth, "AWS4-HMAC-SHA256 ")
 	if !ok {
@@ -135,13 +153,18 @@ func (s *Server) authenticate(h http.Header) (accessKeyID string, e *Error) {
 	if len(scope) != 5 || scope[0] == "" || scope[4] != "aws4_request" {
 		return incomplete("a credential of the form KEY/DATE/REGION/SERVICE/aws4_request")
 	}
-	if scope[3] != "route53" {
-		return "", refuse(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: 'route53'. ")
+	if scope[3] != q.service {
+		return refuse(http.StatusForbidden, "SignatureDoesNotMatch", "Credential should be scoped to correct service: '%s'. ", q.service)
 	}
+	q.key = scope[0]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.policies[scope[0]]; !known && s.cfg.RequireKnownKeys {
-		return "", refuse(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	var e *Error
+	if q.session, e = s.sessionOf(q.key, h.Get("X-Amz-Security-Token")); e != nil {
+		return e
 	}
-	return scope[0], nil
+	if _, known := s.policies[q.key]; !known && q.session == nil && s.cfg.RequireKnownKeys {
+		return refuse(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	return nil
 }

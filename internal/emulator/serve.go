@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -20,11 +21,19 @@ var errCut = errors.New("connection reset by peer")
 
 // answer is what goes back to the client.
 type answer struct {
+	service   string
 	status    int
 	requestID string
-	location  string
+	header    http.Header // beyond what every answer has
 	body      []byte
 	cut       bool // nothing goes back
+	lost      bool // nothing goes back, and the client is left to wait
+}
+
+// plain is a document that is no XML.
+type plain struct {
+	mediaType string
+	text      string
 }
 
 // ServeHTTP answers the REST API.
@@ -34,13 +43,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cut(w)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/xml")
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
-	h.Set("X-Amzn-RequestId", a.requestID)
-	if a.location != "" {
-		h.Set("Location", a.location)
-	}
+	maps.Copy(w.Header(), a.header)
 	w.WriteHeader(a.status)
 	if _, err := w.Write(a.body); err != nil && s.cfg.Log != nil {
 		s.cfg.Log.Debug("client went away", "requestId", a.requestID, "error", err)
@@ -73,17 +76,13 @@ func (t roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	if a.cut {
 		return nil, errCut
 	}
-	h := http.Header{"Content-Type": {"text/xml"}, "X-Amzn-Requestid": {a.requestID}}
-	if a.location != "" {
-		h.Set("Location", a.location)
-	}
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
 		StatusCode:    a.status,
 		Proto:         "HTTP/1.1",
 		ProtoMajor:    1,
 		ProtoMinor:    1,
-		Header:        h,
+		Header:        a.header,
 		Body:          io.NopCloser(bytes.NewReader(a.body)),
 		ContentLength: int64(len(a.body)),
 		Request:       r,
@@ -95,26 +94,39 @@ func (s *Server) answer(r *http.Request) answer {
 	s.mu.Lock()
 	id := s.next()
 	s.mu.Unlock()
-	a := answer{requestID: fmt.Sprintf("00000000-0000-4000-8000-%012x", id), status: http.StatusOK}
+	a := answer{requestID: fmt.Sprintf("00000000-0000-4000-8000-%012x", id), status: http.StatusOK, header: http.Header{}}
 	c := Call{Time: time.Now()}
 	doc, e := s.call(r, &c, &a)
 	if e != nil {
 		a.status = e.Status
-		doc = e.document(a.requestID, s.cfg.MessageList)
+		doc = e.document(a.service, a.requestID, s.cfg.MessageList)
 		c.Code, c.Message = e.Code, e.Message
 	}
 	if a.cut {
 		c.Cut = true
 	} else {
+		a.write(doc)
 		c.Status = a.status
+	}
+	s.log(c)
+	return a
+}
+
+// write makes the body and the headers of a document.
+func (a *answer) write(doc any) {
+	text, ok := doc.(plain)
+	if !ok {
+		text.mediaType = "text/xml"
+		a.header.Set("X-Amzn-RequestId", a.requestID)
 		body, err := xml.Marshal(doc)
 		if err != nil { // only if a document's type is wrong
 			a.status, body = http.StatusInternalServerError, []byte(err.Error())
 		}
-		a.body = append([]byte(xml.Header), body...)
+		text.text = xml.Header + string(body)
 	}
-	s.log(c)
-	return a
+	a.body = []byte(text.text)
+	a.header.Set("Content-Type", text.mediaType)
+	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 }
 
 // call authenticates, delays, throttles, authorises and runs a request, in that order, with the faults that hit it.
@@ -130,9 +142,8 @@ func (s *Server) call(r *http.Request, c *Call, a *answer) (any, *Error) {
 	if !known {
 		return nil, refuse(http.StatusNotFound, "UnknownOperationException", "%s %s is no operation of this API", r.Method, r.URL.Path)
 	}
-	c.Action, c.Zone, c.Changes = q.action, q.zone(), q.batch.summary()
-	var e *Error
-	if q.key, e = s.authenticate(r.Header); e != nil {
+	a.service, c.Action, c.Zone, c.Changes = q.service, q.action, q.zone(), q.batch.summary()
+	if e := s.authenticate(q, r.Header); e != nil {
 		return nil, e
 	}
 	c.AccessKeyID = q.key
@@ -147,6 +158,9 @@ func (s *Server) call(r *http.Request, c *Call, a *answer) (any, *Error) {
 	}
 	defer s.done(q, f)
 	before := s.cfg.Latency
+	if q.service == serviceMetadata {
+		before = 0 // it is on the host itself
+	}
 	if !f.after {
 		before += f.latency
 	}
@@ -154,6 +168,11 @@ func (s *Server) call(r *http.Request, c *Call, a *answer) (any, *Error) {
 		return nil, e
 	}
 	doc, e := s.run(q, a)
+	if a.lost {
+		<-r.Context().Done()
+		a.cut = true
+		return nil, nil
+	}
 	c.Applied = e == nil
 	if !f.after {
 		return doc, e
@@ -187,6 +206,12 @@ func (s *Server) run(q *request, a *answer) (any, *Error) {
 	defer s.mu.Unlock()
 	if e := s.authorise(q); e != nil {
 		return nil, e
+	}
+	switch q.service {
+	case serviceMetadata:
+		return s.metadata(q, a)
+	case serviceSTS:
+		return s.sts(q, a)
 	}
 	switch q.action {
 	case "ListHostedZones":

@@ -1,5 +1,7 @@
 // Package emulator is Amazon Route 53 on loopback, for the demo, for tests and for trying things out: its REST API
-// (version 2013-04-01), as strict as the service about what it accepts, and authoritative DNS for its zones.
+// (version 2013-04-01), as strict as the service about what it accepts, and authoritative DNS for its zones. Beside
+// it, at the same address, stand what gives credentials: the Security Token Service ([Server.AddRole]), the metadata
+// of an EC2 instance ([Server.SetHost]) and the credentials endpoint of EKS Pod Identity (/v1/credentials).
 //
 // It hides the wire format, the storage of zones, and every rule by which the service refuses a request. Invariants:
 // a batch of changes happens whole or not at all, and is judged change by change in its order; record sets come in
@@ -50,7 +52,7 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Server is an emulated Route 53 account. It is an http.Handler for the API and a dns.Handler for the zones, and safe
+// Server is an emulated account. It is an http.Handler for the API and a dns.Handler for the zones, and safe
 // for concurrent use.
 type Server struct {
 	cfg Config
@@ -58,7 +60,10 @@ type Server struct {
 	mu       sync.Mutex
 	zones    map[string]*zone // by id
 	changes  map[string]change
-	policies map[string]*policy // by access key id; nil allows everything
+	policies map[string]*policy  // by access key id; nil allows everything
+	roles    map[string]*role    // by name
+	sessions map[string]*session // by access key id
+	meta     metadataState
 	faults   []*Fault
 	calls    []Call
 	tokens   float64
@@ -96,6 +101,9 @@ func New(cfg Config) *Server {
 		zones:    map[string]*zone{},
 		changes:  map[string]change{},
 		policies: map[string]*policy{},
+		roles:    map[string]*role{},
+		sessions: map[string]*session{},
+		meta:     metadataState{tokens: map[string]time.Time{}, pods: map[string]*session{}},
 		tokens:   cfg.Rate,
 		refilled: time.Now(),
 	}

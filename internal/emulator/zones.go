@@ -145,7 +145,7 @@ func (s *Server) createHostedZone(q *request, a *answer) (any, *Error) {
 		return nil, invalidInput("%v", err)
 	}
 	a.status = http.StatusCreated
-	a.location = "https://route53.amazonaws.com/2013-04-01/hostedzone/" + z.id
+	a.header.Set("Location", "https://route53.amazonaws.com/2013-04-01/hostedzone/"+z.id)
 	return xmlCreateZone{Zone: z.document(), Info: s.submit(""), Delegation: z.delegation(), VPC: in.VPC}, nil
 }
 
