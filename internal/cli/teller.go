@@ -46,6 +46,21 @@ func (t *teller) Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) erro
 	if err := t.Provider.Apply(ctx, zone, batch); err != nil {
 		return err
 	}
+	t.changed(batch)
+	return nil
+}
+
+// Upsert implements [provider.Provider].
+func (t *teller) Upsert(ctx context.Context, zone dns.Zone, batch dns.Batch) error {
+	if err := t.Provider.Upsert(ctx, zone, batch); err != nil {
+		return err
+	}
+	t.changed(batch)
+	return nil
+}
+
+// changed tells of a batch that happened.
+func (t *teller) changed(batch dns.Batch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var text strings.Builder
@@ -60,7 +75,6 @@ func (t *teller) Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) erro
 		}
 	}
 	t.say(text.String())
-	return nil
 }
 
 // say prints what happens, once the table has been told. The caller has locked.

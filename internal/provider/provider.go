@@ -63,6 +63,14 @@ type Provider interface {
 	// After: the same zone, and ErrConflict.
 	Apply(ctx context.Context, zone dns.Zone, batch dns.Batch) error
 
+	// Upsert is Apply for where the permission to delete is missing: an update
+	// writes New over whatever stands at its key, an assertion is left out, and a
+	// creation stays what it is. The caller has read the names just before, since
+	// nothing is compared; what another writer does in between is lost. A group
+	// that deletes is [ErrRejected] before any call. Of a service whose batches
+	// have limits an update counts twice what it writes.
+	Upsert(ctx context.Context, zone dns.Zone, batch dns.Batch) error
+
 	// Traits says what the service can hold. It does not change.
 	Traits() dns.Traits
 }

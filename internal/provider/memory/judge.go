@@ -86,6 +86,33 @@ func (z *zone) apply(traits dns.Traits, limit int, batch dns.Batch) error {
 	return &provider.Error{Kind: kind, Op: "Apply", Zone: z.ID, Groups: bad, Cause: errors.New(strings.Join(words, "; "))}
 }
 
+// upserts returns the batch with whatever stands in the place of each Old, and
+// without assertions.
+func (z *zone) upserts(batch dns.Batch) dns.Batch {
+	var out dns.Batch
+	for _, group := range batch {
+		var writes dns.Group
+		for _, c := range group {
+			if c.Action() == dns.Assert {
+				continue
+			}
+			write := dns.Change{New: c.New}
+			if c.Old != nil {
+				for _, set := range z.names[c.New.Name] {
+					if set.Key == c.New.Key {
+						write.Old = &set
+					}
+				}
+			}
+			writes = append(writes, write)
+		}
+		if len(writes) > 0 {
+			out = append(out, writes)
+		}
+	}
+	return out
+}
+
 // overfull refuses a trial after which the zone would hold more sets than it may,
 // and more than now.
 func (z *zone) overfull(t *trial, limit int) error {

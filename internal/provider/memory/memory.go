@@ -49,11 +49,11 @@ type Provider struct {
 
 // Call is one call of the interface.
 type Call struct {
-	Op    string // the method: "Zones", "Page", "At", "Apply"
+	Op    string // the method: "Zones", "Page", "At", "Apply", "Upsert"
 	Zone  dns.Zone
 	From  provider.Cursor // of Page
 	Names []dns.Name      // of At
-	Batch dns.Batch       // of Apply
+	Batch dns.Batch       // of Apply and Upsert
 }
 
 // zone holds the record sets of each owner name.
@@ -205,6 +205,29 @@ func (p *Provider) Apply(ctx context.Context, z dns.Zone, batch dns.Batch) error
 		return z.apply(p.traits, p.MaxSets, batch)
 	})
 }
+
+// Upsert implements [provider.Provider].
+func (p *Provider) Upsert(ctx context.Context, z dns.Zone, batch dns.Batch) error {
+	var bad []provider.GroupError
+	for i, group := range batch {
+		for _, c := range group {
+			if c.Action() == dns.Delete {
+				bad = append(bad, provider.GroupError{Group: i, Kind: provider.ErrRejected, Message: c.Key().String() + ": is to be deleted"})
+			}
+		}
+	}
+	if len(bad) > 0 {
+		return &provider.Error{Kind: provider.ErrRejected, Op: "Upsert", Zone: z.ID, Groups: bad, Cause: errDeletion}
+	}
+	return p.serve(ctx, Call{Op: "Upsert", Zone: z, Batch: batch}, func(z *zone) error {
+		if writes := z.upserts(batch); len(writes) > 0 {
+			return z.apply(p.traits, p.MaxSets, writes)
+		}
+		return nil
+	})
+}
+
+var errDeletion = errors.New("an upsert deletes nothing")
 
 var errNoSuchZone = errors.New("there is no such zone")
 

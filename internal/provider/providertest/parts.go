@@ -206,6 +206,46 @@ func (w *world) passed(t *testing.T) {
 	}
 }
 
+// upserts: an update writes over what stands, an assertion asserts nothing, a
+// creation still wants the place free, and a deletion is refused.
+func (w *world) upserts(t *testing.T) {
+	w.becomes(t, w.parse(t, `
+www   300 IN A   192.0.2.1
+a-www 300 IN TXT "claim"`))
+	set := func(text string) *dns.RecordSet {
+		if text == "" {
+			return nil
+		}
+		return &w.parse(t, text)[0]
+	}
+	change := func(old, new string) dns.Change { return dns.Change{Old: set(old), New: set(new)} }
+	stale := `www 300 IN A 192.0.2.77`
+	claim := `a-www 300 IN TXT "another claim"`
+	if err := w.p.Upsert(t.Context(), w.zone, dns.Batch{
+		{change(stale, `www 60 IN A 192.0.2.2`), change(claim, claim)},
+		{change("", `new 300 IN A 192.0.2.3`)},
+	}); err != nil {
+		t.Fatalf("Upsert: %v", err)
+	}
+	w.is(t, w.parse(t, `
+new   300 IN A   192.0.2.3
+www   60  IN A   192.0.2.2
+a-www 300 IN TXT "claim"`))
+	if err := w.p.Upsert(t.Context(), w.zone, dns.Batch{{change(claim, claim)}}); err != nil {
+		t.Errorf("Upsert of nothing but an assertion: %v", err)
+	}
+	before := w.read(t)
+	err := w.p.Upsert(t.Context(), w.zone, dns.Batch{{change("", `other 300 IN A 192.0.2.3`)}, {change(`www 60 IN A 192.0.2.2`, "")}})
+	if err := refusal(err, provider.ErrRejected, []int{1}); err != nil {
+		t.Errorf("a deletion: %v", err)
+	}
+	err = w.p.Upsert(t.Context(), w.zone, dns.Batch{{change("", `new 300 IN A 192.0.2.4`)}})
+	if err := refusal(err, provider.ErrConflict, []int{0}); err != nil {
+		t.Errorf("a creation of what is there: %v", err)
+	}
+	w.is(t, before)
+}
+
 // noSuchZone: a zone that is gone is a person's matter, not a conflict.
 func (w *world) noSuchZone(t *testing.T) {
 	gone := dns.Zone{ID: "ZGONE0000000000", Name: w.zone.Name}

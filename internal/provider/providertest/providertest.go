@@ -50,6 +50,7 @@ func Run(t *testing.T, newProvider func(t *testing.T) (p provider.Provider, zone
 		"pages":         (*world).pages,
 		"point reads":   (*world).pointReads,
 		"passed":        (*world).passed,
+		"upserts":       (*world).upserts,
 		"no such zone":  (*world).noSuchZone,
 		"cancelled":     (*world).cancelled,
 		"concurrent":    (*world).concurrent,

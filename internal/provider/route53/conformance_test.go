@@ -189,3 +189,32 @@ func TestFullZone(t *testing.T) {
 		}
 	}
 }
+
+// Where IAM forbids the action DELETE, a change is denied and an upsert is not.
+func TestUpsertWithoutDELETE(t *testing.T) {
+	server, zone := account(t, emulator.Config{})
+	p := client(t, "http://route53.test", server.RoundTripper())
+	a := dns.RecordSet{Key: dns.Key{Name: "a.example.com.", Type: dns.A}, TTL: 5, Data: []string{"192.0.2.1"}}
+	later := a
+	later.TTL = 6
+	if err := p.Apply(t.Context(), zone, dns.Batch{{{New: &a}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.SetPolicy("signpost", []byte(`{"Version": "2012-10-17", "Statement": [
+		{"Effect": "Allow", "Action": "route53:*", "Resource": "*"},
+		{"Effect": "Deny", "Action": "route53:ChangeResourceRecordSets", "Resource": "*",
+		 "Condition": {"ForAnyValue:StringEquals": {"route53:ChangeResourceRecordSetsActions": "DELETE"}}}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	batch := dns.Batch{{{Old: &a, New: &later}}}
+	if err := p.Apply(t.Context(), zone, batch); !errors.Is(err, provider.ErrDenied) {
+		t.Errorf("Apply: want ErrDenied, got %v", err)
+	}
+	if err := p.Upsert(t.Context(), zone, batch); err != nil {
+		t.Errorf("Upsert: %v", err)
+	}
+	held, err := p.At(t.Context(), zone, []dns.Name{a.Name})
+	if err != nil || len(held) != 1 || !held[0].Equal(later) {
+		t.Errorf("want %v, got %v, %v", later, held, err)
+	}
+}

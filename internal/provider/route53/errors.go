@@ -27,7 +27,8 @@ const (
 )
 
 var (
-	errOpaque = errors.New("a record set has fields that Signpost does not model")
+	errOpaque   = errors.New("a record set has fields that Signpost does not model")
+	errDeletion = errors.New("what is not permitted to delete cannot be deleted by writing over it")
 
 	throttlingCodes = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled",
 		"RequestThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded",
