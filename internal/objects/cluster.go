@@ -43,6 +43,16 @@ type Cluster struct {
 // caller must not change it.
 func (c *Cluster) Config() *rest.Config { return c.config }
 
+// OpenCluster returns the feed of the API server that config reaches, for a caller that has its own way there. Options that
+// name a server do not count.
+func OpenCluster(config *rest.Config, o Options, kinds []schema.GroupVersionKind) (*Cluster, error) {
+	chosen, err := choose(kinds)
+	if err != nil {
+		return nil, err
+	}
+	return newCluster(config, o, chosen)
+}
+
 func newCluster(config *rest.Config, o Options, kinds []kind) (*Cluster, error) {
 	httpClient, err := rest.HTTPClientFor(config)
 	if err != nil {
