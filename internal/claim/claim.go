@@ -47,6 +47,9 @@ type Claim struct {
 // the quotes between them in the text: an owner that a seam runs through is
 // nobody's.
 func Parse(rdata string) (Claim, bool) {
+	if !strings.Contains(rdata, "heritage=") && strings.IndexByte(rdata, '\\') < 0 {
+		return Claim{}, false // as most TXT records that are none, and quickly
+	}
 	strs, err := dns.ParseStrings(rdata)
 	if err != nil {
 		return Claim{}, false

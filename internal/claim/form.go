@@ -35,15 +35,22 @@ func (f form) name(of dns.Name) (dns.Name, error) {
 	if label == "*" && f.replacement != "" {
 		label = f.replacement
 	}
-	return join(f.head+label+f.tail, rest)
+	text := f.head + label + f.tail + "." + string(rest)
+	if rest == dns.Root {
+		text = text[:len(text)-1]
+	}
+	return dns.ParseName(text)
 }
 
-// read returns the owner names whose claim this name is: none, one, or two
+// read appends the owner names whose claim this name is: none, one, or two
 // where the replaced wildcard and its replacement share it (wildcard first).
-func (f form) read(txt dns.Name) []dns.Name {
+func (f form) read(out []dns.Name, txt dns.Name) []dns.Name {
 	text, ok := strings.CutPrefix(string(txt), f.head)
 	if !ok {
-		return nil
+		return out
+	}
+	if f.plainly(text) {
+		return append(out, dns.Name(text))
 	}
 	// The tail ends in the label that lies as many dots behind as it has.
 	label, rest := dns.Name(text).Cut()
@@ -54,13 +61,23 @@ func (f form) read(txt dns.Name) []dns.Name {
 	}
 	label, ok = strings.CutSuffix(label, f.tail)
 	if !ok || label == "" {
-		return nil
+		return out
 	}
-	var out []dns.Name
 	if label == f.replacement {
 		out = f.verified(out, "*", rest, txt)
 	}
 	return f.verified(out, label, rest, txt)
+}
+
+// plainly reports whether a claim's name without its head is an owner name, and
+// the only one: nothing has to be undone but that the head was put before it,
+// and nothing verified, since it is the end of a name.
+func (f form) plainly(text string) bool {
+	if f.tail != "" || len(text) < 2 || f.replacement != "" && strings.HasPrefix(text, f.replacement+".") {
+		return false
+	}
+	last := text[len(text)-2]
+	return text[0] != '.' && text[0] != '*' && (last < '0' || last > '9') && !strings.ContainsAny(text, `\:`)
 }
 
 // verified appends label.rest if it is a name whose claim lies at txt. Text was

@@ -111,7 +111,7 @@ func (n Naming) Candidates(name, zone dns.Name, types []dns.Type) []dns.Name {
 	if !name.Within(zone) {
 		return nil
 	}
-	var out []dns.Name
+	out := make([]dns.Name, 0, len(types)+1)
 	for _, f := range n.forms {
 		if f.typ != "" && !slices.Contains(types, f.typ) && !(f.typ == dns.CNAME && slices.Contains(types, dns.A)) {
 			continue
@@ -146,8 +146,9 @@ func (n Naming) Reads(txt, zone dns.Name) []Reading {
 		return nil
 	}
 	out := n.readApex(txt, zone)
+	var buffer [2]dns.Name
 	for _, f := range n.forms {
-		for _, of := range f.read(txt) {
+		for _, of := range f.read(buffer[:0], txt) {
 			if r := (Reading{of, f.typ}); of.Within(zone) && !slices.Contains(out, r) {
 				out = append(out, r)
 			}

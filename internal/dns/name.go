@@ -304,6 +304,9 @@ func (n Name) Compare(m Name) int {
 		return 0
 	}
 	a, b := n.labels(), m.labels()
+	if strings.IndexByte(a, '\\') < 0 && strings.IndexByte(b, '\\') < 0 {
+		a, b = unshared(a, b)
+	}
 	for a != "" && b != "" {
 		var x, y string
 		a, x = lastLabel(a)
@@ -316,6 +319,28 @@ func (n Name) Compare(m Name) int {
 		}
 	}
 	return len(a) - len(b)
+}
+
+// unshared returns two names without the labels at the end that both have. No
+// dot in them is escaped, and they differ.
+func unshared(a, b string) (string, string) {
+	i, j := len(a), len(b)
+	dotA, dotB := i, j
+	for i > 0 && j > 0 && a[i-1] == b[j-1] {
+		i--
+		j--
+		if a[i] == '.' {
+			dotA, dotB = i, j
+		}
+	}
+	// At the start of one name the other has to have a dot before what it shares.
+	switch {
+	case i == 0 && j > 0 && b[j-1] == '.':
+		return "", b[:j-1]
+	case j == 0 && i > 0 && a[i-1] == '.':
+		return a[:i-1], ""
+	}
+	return a[:dotA], b[:dotB]
 }
 
 // labels returns the name without its final dot, so that the root has none.

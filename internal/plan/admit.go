@@ -109,7 +109,7 @@ func (d *decision) room(set dns.RecordSet) (other dns.Key, reason Reason, why st
 			return key, Conflict, fmt.Sprintf("%s asks for it", want.askers[0].Resource())
 		}
 	}
-	standing := slices.Clone(d.Sets(set.Name))
+	standing := slices.Clone(d.sets(set.Name))
 	slices.SortFunc(standing, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
 	for _, other := range standing {
 		if want := d.wanted[other.Key]; !excludes(other, set) || want != nil && want.refused == "" {
@@ -243,7 +243,7 @@ func (d *decision) claimObstacle(want *desired) (Reason, string) {
 		return taken(opaque(have.Set))
 	case known && !have.Sole() && (stands || !namesOne(have.Claim, want.askers)):
 		return taken("the TXT there would have to change, and holds more than our claim")
-	case !known && slices.ContainsFunc(d.Sets(at.Name), func(s dns.RecordSet) bool { return s.Key == at }):
+	case !known && slices.ContainsFunc(d.sets(at.Name), func(s dns.RecordSet) bool { return s.Key == at }):
 		return taken("another TXT stands there")
 	}
 	if other := d.wanted[at]; other != nil && other.refused == "" {

@@ -259,7 +259,7 @@ func (d *decision) giveUp(message string) {
 
 // stands reports whether the zone holds a set, as opposed to its being wanted.
 func (d *decision) stands(key dns.Key) bool {
-	return slices.ContainsFunc(d.Sets(key.Name), func(s dns.RecordSet) bool { return s.Key == key })
+	return slices.ContainsFunc(d.sets(key.Name), func(s dns.RecordSet) bool { return s.Key == key })
 }
 
 // owns reports whether the claim in force for a set would be ours, were these

@@ -101,7 +101,7 @@ func (d *decision) gather() {
 		d.lookAround()
 	}
 	for _, name := range d.names {
-		for _, set := range d.Sets(name) {
+		for _, set := range d.sets(name) {
 			if d.apexOwn(set.Key) || !d.managed(set.Type) || d.Claims != nil && isClaim(set) {
 				continue
 			}
@@ -130,9 +130,9 @@ func (d *decision) lookAround() {
 			return
 		}
 		seen[name] = true
-		sets := d.Sets(name)
+		sets := d.sets(name)
 		d.around = append(d.around, sets...)
-		for _, w := range d.Wants(name) {
+		for _, w := range d.wants(name) {
 			wanted, _ := d.resolve(w)
 			for _, set := range wanted {
 				if !slices.ContainsFunc(sets, func(s dns.RecordSet) bool { return s.Key == set.Key }) {
@@ -145,7 +145,7 @@ func (d *decision) lookAround() {
 		look(name)
 		for _, txt := range d.claimNames(name) {
 			look(txt)
-			for _, set := range d.Sets(txt) {
+			for _, set := range d.sets(txt) {
 				c, ok := readClaim(set)
 				if _, known := d.claims[set.Key]; !ok || known {
 					continue
@@ -167,7 +167,7 @@ func (d *decision) settle(name dns.Name) {
 		d.closed[name] = true
 		return
 	}
-	wants := d.Wants(name)
+	wants := d.wants(name)
 	offers, refusals := d.offers(wants)
 	if why := d.frozen(name, wants); why != "" {
 		d.closed[name] = true

@@ -12,6 +12,7 @@ type planner struct {
 	Rules
 	Input
 	claimTypes []dns.Type
+	places     map[dns.Name]*place
 
 	going []dns.Key // see [Plan.Going]
 	ours  []Tally
@@ -70,11 +71,13 @@ func (p *planner) family(name dns.Name) []dns.Name {
 	return family
 }
 
-func (p *planner) claimedAt(txt dns.Name) bool { return slices.ContainsFunc(p.Sets(txt), isClaim) }
-
 // claimNames returns the names at which claims of sets at a name may lie.
 func (p *planner) claimNames(name dns.Name) []dns.Name {
-	return p.Claims.Candidates(name, p.Zone.Name, p.claimTypes)
+	at := p.place(name)
+	if at.claimNames == nil {
+		at.claimNames = p.Claims.Candidates(name, p.Zone.Name, p.claimTypes)
+	}
+	return at.claimNames
 }
 
 // read returns the names whose claims may lie at txt: the inverse of claimNames.
@@ -86,13 +89,6 @@ func (p *planner) read(txt dns.Name) []dns.Name {
 		}
 	}
 	return names
-}
-
-// speaksOf reports whether a set that is ours to plan is wanted or held at a
-// name.
-func (p *planner) speaksOf(n dns.Name) bool {
-	return len(p.Wants(n)) > 0 ||
-		slices.ContainsFunc(p.Sets(n), func(s dns.RecordSet) bool { return p.managed(s.Type) && !isClaim(s) })
 }
 
 func isClaim(set dns.RecordSet) bool {

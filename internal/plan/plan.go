@@ -108,7 +108,9 @@ type Refusal struct {
 }
 
 // Compute plans the input's names, and those that share a claim with them.
-func Compute(r Rules, in Input) Plan {
+func Compute(r Rules, in Input) Plan { return compute(r, in, true) }
+
+func compute(r Rules, in Input, short bool) Plan {
 	p := planner{Rules: r, Input: in, claimTypes: r.claimTypes()}
 	type part struct {
 		first dns.Name
@@ -121,9 +123,14 @@ func Compute(r Rules, in Input) Plan {
 		if done[name] || !name.Within(in.Zone.Name) {
 			continue
 		}
+		p.forget()
 		family := p.family(name)
 		for _, n := range family {
 			done[n] = true
+		}
+		if short && p.settled(family) {
+			p.tallySettled(family)
+			continue
 		}
 		group, refused := p.decide(family)
 		if len(group) > 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/signpost-dns/signpost/internal/claim"
@@ -74,6 +75,19 @@ func TestInputOrderDoesNotMatter(t *testing.T) {
 		}
 		if other := printPlan(plan.Compute(p.rules, in)); other != printPlan(p.plan) {
 			p.fatalf(t, "in another order:\n%s", other)
+		}
+	})
+}
+
+// TestSettledPlansToNothing holds the short way for names at which nothing is to
+// be done against the long one.
+func TestSettledPlansToNothing(t *testing.T) {
+	run(t, func(t *rapid.T, p planned) {
+		for _, z := range []*strictZone{p.before, p.after} {
+			have, want := plan.Compute(p.rules, p.input(z)), plan.Decide(p.rules, p.input(z))
+			if diff := cmp.Diff(want, have); diff != "" {
+				p.fatalf(t, "want -, have +:\n%s", diff)
+			}
 		}
 	})
 }
