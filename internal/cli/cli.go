@@ -18,8 +18,13 @@
 //   - an error is printed as "error: ..." and, where something can be done
 //     about it, "hint: ...".
 //
+// Flags that ExternalDNS has and Signpost lacks stand in one table, with what
+// becomes of them; a flag that a room comes to have overrides its row.
+//
 // Tags beyond kong's own: comma:"ok" on a list whose values may contain a
-// comma, secret:"" on a flag whose value must not be printed. A new command:
+// comma, secret:"" on a flag whose value must not be printed, full:"" on a flag
+// that may be left out but not be empty, with what to do instead,
+// deprecated:"..." on a flag that is warned about. A new command:
 //
 //	type planCommand struct {
 //		Options
@@ -42,11 +47,12 @@ import (
 type System struct {
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
+	Environ        func() []string // every variable, as NAME=VALUE; nil: none but those that are looked up
 }
 
 // OS returns the streams and the environment of this process.
 func OS() System {
-	return System{Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv}
+	return System{Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Environ: os.Environ}
 }
 
 // Main runs one command line (without the program's name) and returns the exit

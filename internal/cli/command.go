@@ -55,7 +55,7 @@ type (
 
 func (cmd command) execute(ctx context.Context, args []string, sys System) error {
 	run := cmd.new()
-	parsed, err := parse(cmd, run, args, sys.LookupEnv)
+	parsed, err := parse(cmd, run, args, sys)
 	if err != nil {
 		return err
 	}
@@ -70,9 +70,6 @@ func (cmd command) execute(ctx context.Context, args []string, sys System) error
 			return err
 		}
 	}
-	if parsed.print {
-		return printSettings(sys.Stdout, parsed.given)
-	}
 	c := &call{
 		System:   sys,
 		log:      slog.New(slog.DiscardHandler),
@@ -80,7 +77,7 @@ func (cmd command) execute(ctx context.Context, args []string, sys System) error
 		terminal: isTerminal(sys.Stderr),
 	}
 	c.colour = c.terminal && wantsColour(sys.LookupEnv)
-	if l, ok := run.(logging); ok {
+	if l, ok := run.(logging); ok && !parsed.print {
 		c.log = l.logOptions().logger(sys.Stderr, c.terminal, c.colour)
 		for _, warning := range parsed.warnings {
 			c.log.Warn(warning)
@@ -91,6 +88,9 @@ func (cmd command) execute(ctx context.Context, args []string, sys System) error
 				return fmt.Errorf("print a warning: %w", err)
 			}
 		}
+	}
+	if parsed.print {
+		return printSettings(sys.Stdout, parsed.given)
 	}
 	return run.Run(ctx, c)
 }

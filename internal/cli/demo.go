@@ -96,8 +96,8 @@ type stage struct {
 
 // stage sets everything up; nothing runs yet but the console.
 func (c *demoCommand) stage(ctx context.Context, call *call, dir string) (*stage, error) {
-	options := demoEngine(dir, c.LogOptions)
-	if err := options.check(); err != nil {
+	options, err := demoEngine(dir, c.LogOptions)
+	if err != nil {
 		return nil, err
 	}
 	server, err := demoAccount()
@@ -172,15 +172,18 @@ func demoAccount() (*emulator.Server, error) {
 	return server, nil
 }
 
-// demoEngine is what a user would give as flags.
-func demoEngine(dir string, log LogOptions) *engineOptions {
-	o := &engineOptions{LogOptions: log}
-	o.Sources, o.Provider, o.Policy, o.Registry = []string{"service", "ingress"}, "aws", "sync", "txt"
-	o.OwnerID, o.ManagedTypes = demoOwner, []string{"A", "AAAA", "CNAME"}
-	o.Interval = time.Minute
-	o.Objects.Objects = dir
-	o.Route53.EvaluateTargetHealth = true
-	return o
+// demoEngine is what a user would give as flags, but that deletions do not keep
+// one waiting.
+func demoEngine(dir string, log LogOptions) (*engineOptions, error) {
+	var run runCommand
+	args := []string{"--source=service", "--source=ingress", "--objects=" + dir, "--provider=aws", "--policy=sync",
+		"--delete-grace=0", "--txt-owner-id=" + demoOwner}
+	nothing := System{LookupEnv: func(string) (string, bool) { return "", false }}
+	if _, err := parse(runWord(), &run, args, nothing); err != nil {
+		return nil, err
+	}
+	run.LogOptions = log
+	return &run.engineOptions, run.check()
 }
 
 // demoConsole serves the console at the usual port, or at another.

@@ -43,6 +43,9 @@ func (o *engineOptions) check() (err error) {
 		return err
 	}
 	o.rules.PreferCNAME, o.rules.EvaluateHealth = o.Route53.PreferCNAME, o.Route53.EvaluateTargetHealth
+	if err = o.Objects.Validate(); err != nil {
+		return err
+	}
 	o.deriver, err = source.New(o.Source)
 	return err
 }
@@ -102,6 +105,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	registerProcess(e.metrics)
 	rules := o.rules
 	rules.Traits = p.Traits()
+	rules.Traits.Batch = o.settings.Batch
 	e.Controller = controller.New(controller.Config{
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
 		Interval: o.settings.Interval, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),

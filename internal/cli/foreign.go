@@ -4,143 +4,153 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // foreignFlag is a flag that ExternalDNS has or had and that Signpost does not
-// act on. Treatment follows from what would happen without it: it is refused if
-// other records would be wanted, or other zones written to, else accepted with one warning.
+// act on. What becomes of it follows from what would happen without it.
 type foreignFlag struct {
-	name    string
-	bool    bool // takes no value
-	refused bool
-	why     string // why it can be passed over
+	name string
+	kind foreignKind
+	foreignRow
 }
 
-// foreignFlags is the one table of such flags.
+// foreignKind says which values a flag of ExternalDNS's takes: bool, int, int64
+// (digits only), duration, list, map (k=v or k:v), the values of an enumeration
+// separated by |, or, empty, any text.
+type foreignKind string
+
+func (k foreignKind) isBool() bool { return k == "bool" }
+
+// check judges one value.
+func (k foreignKind) check(value string) (err error) {
+	switch k {
+	case "", "list":
+	case "bool":
+		if parseBool(value) == neither {
+			err = errorf("write true or false", "%q is neither true nor false", value)
+		}
+	case "int":
+		_, err = parseInt(value)
+	case "int64":
+		_, err = parseInt64(value)
+	case "duration":
+		_, err = parseDuration(value)
+	case "map":
+		if !strings.ContainsAny(value, "=:") {
+			err = errorf("write KEY=VALUE", "%q has no value", value)
+		}
+	default:
+		err = checkChoice(value, strings.Split(string(k), "|"))
+	}
+	return err
+}
+
+// nothing reports whether the value means the same as leaving the flag out.
+func (k foreignKind) nothing(value string) bool {
+	switch k {
+	case "bool":
+		return parseBool(value) == no
+	case "duration":
+		d, err := parseDuration(value)
+		return err == nil && d == time.Duration(0)
+	}
+	return value == ""
+}
+
+// foreignFlags returns a flag for each that stands in [foreignRows].
 func foreignFlags() []foreignFlag {
-	return []foreignFlag{
-		{name: "txt-new-format-only", bool: true, why: "claims have the newer names anyway"},
-		{name: "cli-backend", why: "there is only one"},
-
-		// Pace and caching: Signpost reads a zone once and writes what changes.
-		{name: "min-event-sync-interval", why: "changes are acted on as they come"},
-		{name: "txt-cache-interval", why: "a zone is not read again for every change"},
-		{name: "provider-cache-time", why: "a zone is not read again for every change"},
-		{name: "aws-zones-cache-duration", why: "a zone is not read again for every change"},
-		{name: "aws-batch-change-size", why: "batches follow Route 53's own limits"},
-		{name: "aws-batch-change-size-bytes", why: "batches follow Route 53's own limits"},
-		{name: "aws-batch-change-size-values", why: "batches follow Route 53's own limits"},
-		{name: "aws-batch-change-interval", why: "the pace follows what Route 53 allows"},
-		{name: "aws-api-retries", why: "retries follow what Route 53 answers"},
-		{name: "kube-api-qps", why: "objects are watched, not asked for"},
-		{name: "kube-api-burst", why: "objects are watched, not asked for"},
-		{name: "kube-api-request-timeout", why: "objects are watched, not asked for"},
-		{name: "request-timeout", why: "objects are watched, not asked for"},
-		{name: "listen-endpoint-events", bool: true, why: "everything that is read is watched"},
-
-		{name: "compatibility", refused: true},
-		{name: "nat64-networks", refused: true},
-		{name: "create-ptr", bool: true, refused: true},
-		{name: "rfc2136-create-ptr", bool: true, refused: true},
-		{name: "fqdn-template", refused: true},
-		{name: "target-template", refused: true},
-		{name: "fqdn-target-template", refused: true},
-		{name: "combine-fqdn-annotation", bool: true, refused: true},
-		{name: "ignore-hostname-annotation", bool: true, refused: true},
-		{name: "default-targets", refused: true},
-		{name: "force-default-targets", bool: true, refused: true},
-		{name: "target-net-filter", refused: true},
-		{name: "exclude-target-net", refused: true},
-		{name: "prefer-alias", bool: true, refused: true},
-		{name: "regex-domain-filter", refused: true},
-		{name: "regex-domain-exclusion", refused: true},
-		{name: "publish-host-ip", bool: true, refused: true},
-		{name: "always-publish-not-ready-addresses", bool: true, refused: true},
-		{name: "resolve-service-load-balancer-hostname", bool: true, refused: true},
-		{name: "expose-internal-ipv6", bool: true, refused: true},
-		{name: "min-ttl", refused: true},
-		{name: "txt-encrypt-enabled", bool: true, refused: true},
-		{name: "txt-encrypt-aes-key", refused: true},
-		{name: "migrate-from-txt-owner", refused: true},
-		{name: "aws-assume-role", refused: true},
-		{name: "aws-assume-role-external-id", refused: true},
-		{name: "aws-profile", refused: true},
-		{name: "aws-zone-tags", refused: true},
-		{name: "aws-zone-match-parent", bool: true, refused: true},
-		{name: "pod-source-domain", refused: true},
-		{name: "gateway-name", refused: true},
-		{name: "gateway-namespace", refused: true},
-		{name: "gateway-label-filter", refused: true},
+	var flags []foreignFlag
+	for _, row := range foreignRows() {
+		for word := range strings.FieldsSeq(row.flags) {
+			name, kind, _ := strings.Cut(word, ":")
+			flags = append(flags, foreignFlag{name, foreignKind(kind), row})
+		}
 	}
+	return flags
 }
 
-// refuses reports whether this value of the flag must end the start. Off and
-// empty mean the same as not given, whatever the flag.
-func (f foreignFlag) refuses(value string) bool {
-	if f.bool && parseBool(value) == no {
-		return false
-	}
-	return f.refused && value != ""
-}
-
-func (f foreignFlag) refusal(from string) error {
-	flag := "--" + f.name
-	if from != "" {
-		flag += " (from " + from + ")"
-	}
-	return errorf("without it Signpost would do something else than ExternalDNS did, so that it does not start; "+
-		"leave it out if nothing depends on it", "%s is not in Signpost yet", flag)
-}
-
-// foreign reads a flag of that table.
+// foreign notes a flag of that table.
 func (s *scan) foreign(name, value string, hasValue bool) (handled bool, err error) {
 	if !s.model.controller() {
 		return false, nil
 	}
-	table := foreignFlags()
-	find := func(name string) int {
-		return slices.IndexFunc(table, func(f foreignFlag) bool { return f.name == name })
-	}
-	i := find(name)
+	i := slices.IndexFunc(s.table, func(f foreignFlag) bool { return f.name == name })
 	if i < 0 {
 		bare, negated := strings.CutPrefix(name, "no-")
-		if i = find(bare); !negated || i < 0 || !table[i].bool {
+		i = slices.IndexFunc(s.table, func(f foreignFlag) bool { return f.name == bare && f.kind.isBool() })
+		if !negated || hasValue || i < 0 {
 			return false, nil
 		}
 		value, hasValue = "false", true
 	}
-	f := table[i]
+	f := s.table[i]
 	switch {
-	case f.bool && !hasValue:
+	case f.kind.isBool() && !hasValue:
 		value = "true"
 	case !hasValue:
 		if value, err = s.next("--" + name); err != nil {
 			return false, err
 		}
 	}
-	if f.refuses(value) {
-		return false, f.refusal("")
+	return true, s.passOver(f, setting{flag: f.name, values: []string{value}})
+}
+
+// passOver judges one use of a flag that Signpost does not act on.
+func (s *scan) passOver(f foreignFlag, g setting) error {
+	s.foreigners[f.name] = true
+	nothing := true
+	for _, value := range g.values {
+		if err := f.kind.check(value); err != nil {
+			return fmt.Errorf("%s: %w", g.where(), err)
+		}
+		nothing = nothing && f.kind.nothing(value)
 	}
-	if warning := fmt.Sprintf("--%s has no effect: %s", f.name, f.why); !f.refused && !slices.Contains(s.warnings, warning) {
-		s.warnings = append(s.warnings, warning)
+	switch {
+	case f.hint != "":
+		return errorf(f.hint, "unknown flag --%s: ExternalDNS had it once", f.name)
+	case f.becomes != "":
+		return s.rename(f, g, nothing)
+	case f.refused && nothing:
+	case f.refused:
+		return errorf("without it Signpost would do something else than ExternalDNS did, so that it does not start; "+
+			"leave it out if nothing depends on it", "%s is not in Signpost yet", g.where())
+	case f.of != "":
+		s.warn("%s has no effect: it belongs to ExternalDNS's %s", g.where(), f.of)
+	default:
+		s.warn("%s has no effect: %s", g.where(), f.why)
 	}
-	return true, nil
+	return nil
+}
+
+// rename sets the flag that stands for an older one.
+func (s *scan) rename(f foreignFlag, g setting, nothing bool) error {
+	name, value, fixed := strings.Cut(f.becomes, "=")
+	if fixed {
+		g.values = []string{value}
+	}
+	s.warn("%s is an old name: write --%s", g.where(), f.becomes)
+	if fixed && nothing || g.from != "" && s.has(name) {
+		return nil
+	}
+	if err := s.add(s.model.flags[name], g.values[0]); err != nil {
+		return err
+	}
+	s.given[len(s.given)-1].from = g.from
+	return nil
+}
+
+// warn notes a warning once.
+func (s *scan) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.warnings, text) {
+		s.warnings = append(s.warnings, text)
+	}
 }
 
 // foreignValue explains a value that ExternalDNS has or had and Signpost has
 // not; "" if ExternalDNS never had it either.
 func foreignValue(flag, value string) string {
-	known := map[string]string{
-		"source": "node pod crd gateway-httproute gateway-grpcroute gateway-tlsroute gateway-tcproute gateway-udproute " +
-			"unstructured fake empty ambassador-host connector contour-httpproxy contour-ingressroute cloudfoundry " +
-			"f5-transportserver f5-virtualserver gloo-proxy istio-gateway istio-virtualservice kong-tcpingress " +
-			"openshift-route skipper-routegroup traefik-proxy",
-		"provider": "google rfc2136 webhook inmemory alibabacloud aws-sd azure azure-dns azure-private-dns civo cloudflare " +
-			"coredns skydns dnsimple exoscale godaddy linode ns1 oci ovh pdns pihole scaleway digitalocean akamai plural " +
-			"transip gandi ibmcloud tencentcloud ultradns designate rdns bluecat dyn infoblox rcodezero safedns vinyldns vultr hetzner",
-		"registry": "aws-sd crd dynamodb",
-	}
-	if !slices.Contains(strings.Fields(known[flag]), value) {
+	if !slices.Contains(strings.Fields(foreignValues()[flag]), value) {
 		return ""
 	}
 	switch flag {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/signpost-dns/signpost/internal/source"
 )
 
 // model is what flags a command has.
@@ -21,7 +23,7 @@ type model struct {
 
 func newModel(target any) (*model, error) {
 	m := &model{flags: map[string]*kong.Flag{}, shorts: map[string]*kong.Flag{}, lists: map[string][]string{}}
-	vars := kong.Vars{}
+	vars := kong.Vars{"sources": strings.Join(source.Sources(), ","), "sourcelist": strings.Join(source.Sources(), ", ")}
 	if l, ok := target.(logging); ok {
 		vars["usuallevel"] = l.usualLevel()
 	}
@@ -124,6 +126,9 @@ func (m *model) arguments(given []setting) []string {
 func (m *model) check(s setting) error {
 	flag := m.flags[s.flag]
 	for _, value := range s.values {
+		if instead := flag.Tag.Get("full"); instead != "" && value == "" {
+			return errorf(instead, "%s is empty", s.where())
+		}
 		if err := checkComma(flag, s, value); err != nil {
 			return err
 		}
@@ -173,20 +178,34 @@ func checkEnum(flag *kong.Flag, s setting, value string) error {
 		return nil
 	}
 	choices := flag.EnumSlice()
+	err := checkChoice(value, choices)
+	if err == nil {
+		return nil
+	}
+	if hint := foreignValue(s.flag, value); hint != "" {
+		return errorf(hint, "--%s=%s is not in Signpost, which knows %s", s.flag, value, strings.Join(named(choices), ", "))
+	}
+	return fmt.Errorf("%s: %w", s.where(), err)
+}
+
+// checkChoice refuses what is not among the choices.
+func checkChoice(value string, choices []string) error {
 	if slices.Contains(choices, value) {
 		return nil
 	}
-	choices = slices.DeleteFunc(choices, func(c string) bool { return c == "" })
+	choices = named(choices)
 	oneOf := "one of " + strings.Join(choices, ", ")
 	if len(choices) == 1 {
 		oneOf = choices[0]
-	}
-	if hint := foreignValue(s.flag, value); hint != "" {
-		return errorf(hint, "--%s=%s is not in Signpost, which knows %s", s.flag, value, strings.Join(choices, ", "))
 	}
 	hint := ""
 	if near := nearest(value, choices); len(near) > 0 {
 		hint = didYouMean(near)
 	}
-	return errorf(hint, "%s: %q is not %s", s.where(), value, oneOf)
+	return errorf(hint, "%q is not %s", value, oneOf)
+}
+
+// named returns the choices but for the empty one.
+func named(choices []string) []string {
+	return slices.DeleteFunc(slices.Clone(choices), func(c string) bool { return c == "" })
 }

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
@@ -15,7 +17,7 @@ import (
 // is chosen from where to where, ownership, scope and pace. Run and plan share
 // it, so that the arguments of one serve the other.
 type Options struct {
-	Sources  []string `name:"source" group:"sources" enum:"service,ingress" placeholder:"KIND" help:"Kinds of objects to read: service, ingress. Give it once for each."`
+	Sources  []string `name:"source" group:"sources" enum:"${sources}" placeholder:"KIND" help:"Kinds of objects to read: ${sourcelist}. Give it once for each."`
 	Provider string   `name:"provider" group:"provider" enum:",aws" default:"" placeholder:"NAME" help:"The DNS service: aws (Amazon Route 53)."`
 
 	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below), in zones that are equal to or below it. Repeatable."`
@@ -36,9 +38,9 @@ type Options struct {
 	TXTSuffix   string `name:"txt-suffix" group:"ownership" placeholder:"TEXT" help:"Put behind the first label of their names; not together with --txt-prefix."`
 	TXTWildcard string `name:"txt-wildcard-replacement" group:"ownership" placeholder:"LABEL" help:"Stands for * in their names."`
 
-	Interval time.Duration `name:"interval" group:"pace" default:"1m" placeholder:"DURATION" help:"Check everything at least this often."`
-	Events   bool          `name:"events" group:"pace" help:"Accepted for ExternalDNS's sake: objects are always watched."`
-	Once     bool          `name:"once" group:"pace" help:"Check everything once and exit."`
+	Once    bool          `name:"once" group:"pace" help:"Check everything once and exit."`
+	Timeout time.Duration `name:"timeout" group:"pace" default:"10m" placeholder:"DURATION" help:"How long --once and \"signpost plan\" may take; 0 is as long as it takes."`
+	PaceOptions
 
 	MetricsAddress string `name:"metrics-address" group:"watching" default:":7979" placeholder:"ADDRESS" help:"Where /metrics, /healthz and /readyz are served."`
 }
@@ -56,6 +58,8 @@ type Settings struct {
 	Suffix   string
 	Wildcard string
 	Interval time.Duration // at least a second
+	Pacing   controller.Pacing
+	Batch    dns.BatchSize
 
 	MaxDeletes  plan.Limit
 	DeleteGrace time.Duration
@@ -72,7 +76,8 @@ func (o *Options) Settings() (Settings, error) {
 		Prefix:   o.TXTPrefix,
 		Suffix:   o.TXTSuffix,
 		Wildcard: o.TXTWildcard,
-		Interval: max(o.Interval, time.Second),
+		Interval: o.interval(),
+		Batch:    o.batch(),
 	}
 	if s.Policy == "" {
 		s.Policy = "upsert-only"
@@ -83,13 +88,16 @@ func (o *Options) Settings() (Settings, error) {
 	if err := o.checkOwnership(); err != nil {
 		return Settings{}, err
 	}
-	if o.Interval < 0 {
-		return Settings{}, errorf("write a time such as 1m", "--interval: %s is less than nothing", o.Interval)
-	}
 	if err := o.checkDeletions(&s); err != nil {
 		return Settings{}, err
 	}
+	if err := o.checkConsole(); err != nil {
+		return Settings{}, err
+	}
 	var err error
+	if s.Pacing, err = o.pacing(); err != nil {
+		return Settings{}, err
+	}
 	if s.Filter, err = dns.NewFilter(o.DomainFilter, o.ExcludeDomains); err != nil {
 		return Settings{}, errorf("write domains such as example.com", "--domain-filter or --exclude-domains: %w", err)
 	}
@@ -131,6 +139,19 @@ func (o *Options) checkDeletions(s *Settings) error {
 	var err error
 	if s.MaxDeletes, err = plan.ParseLimit(o.MaxDeletes); err != nil {
 		return errorf("write a share such as 30%, a number such as 25 (0: none without being asked), or unlimited", "--max-deletes: %w", err)
+	}
+	return nil
+}
+
+// checkConsole judges the metrics' address, which --once does not serve: what it
+// accepts must work without it too.
+func (o *Options) checkConsole() error {
+	_, port, err := net.SplitHostPort(o.MetricsAddress)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return errorf("write :PORT or ADDRESS:PORT, such as :7979", "--metrics-address: %q is no address to serve at", o.MetricsAddress)
 	}
 	return nil
 }

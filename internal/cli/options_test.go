@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -9,13 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/source"
 )
 
 func settingsOf(args string, vars map[string]string) (runCommand, Settings, []string, error) {
 	var run runCommand
-	p, err := parse(command{name: "run"}, &run, strings.Fields(args), environ(vars))
+	p, err := parse(command{name: "run"}, &run, strings.Fields(args), System{LookupEnv: environ(vars)})
 	if err != nil {
 		return run, Settings{}, nil, err
 	}
@@ -34,10 +37,11 @@ func filter(t *testing.T, include ...string) dns.Filter {
 
 // The argument lists that people run ExternalDNS with mean here what they mean there.
 func TestKnownArgumentLists(t *testing.T) {
+	window := controller.Window{Idle: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
 	usual := func(change func(*Settings)) Settings {
 		s := Settings{Sources: []string{"ingress", "service"}, Provider: "aws", Policy: "upsert-only",
 			Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Owned: true, Owner: "default", Interval: time.Minute,
-			DeleteGrace: 10 * time.Second}
+			DeleteGrace: 10 * time.Second, Pacing: controller.Pacing{Window: window}}
 		change(&s)
 		return s
 	}
@@ -67,7 +71,7 @@ func TestKnownArgumentLists(t *testing.T) {
 			name: "ExternalDNS's Helm chart",
 			args: `--log-level=info --log-format=text --interval=1m --source=service --source=ingress
 				--policy=upsert-only --registry=txt --provider=aws`,
-			want:  usual(func(*Settings) {}),
+			want:  usual(func(s *Settings) { s.Pacing.Rotation = time.Minute }),
 			level: "info",
 		},
 		{
@@ -84,7 +88,8 @@ func TestKnownArgumentLists(t *testing.T) {
 				--exclude-record-types=A --interval=0s --events --once --dry-run --metrics-address=:0 --log-level=warn
 				--max-deletes=unlimited --delete-grace=0 --approve=0123456789`,
 			want: Settings{Sources: []string{"service"}, Provider: "aws", Policy: "create-only", Types: []dns.Type{dns.TXT},
-				Suffix: "-x", Wildcard: "any", Interval: time.Second, MaxDeletes: plan.Unlimited()},
+				Suffix: "-x", Wildcard: "any", Interval: time.Second, MaxDeletes: plan.Unlimited(),
+				Pacing: controller.Pacing{Window: window, Rotation: time.Second}},
 			level: "warn",
 		},
 	}
@@ -107,83 +112,7 @@ func TestKnownArgumentLists(t *testing.T) {
 	}
 }
 
-func sameFilter(a, b dns.Filter) bool { return cmp.Equal(a.Strings(), b.Strings()) }
-
-// kOps depends on --compatibility: without it its records would be deleted.
-func TestKOps(t *testing.T) {
-	const args = `--provider=aws --events --source=ingress --source=service --compatibility=kops-dns-controller
-		--registry=txt --txt-owner-id=kops-c.example.com --zone-id-filter=Z1`
-	const hint = "without it Signpost would do something else than ExternalDNS did, so that it does not start; " +
-		"leave it out if nothing depends on it"
-	_, _, _, err := settingsOf(args, nil)
-	wantError(t, err, "--compatibility is not in Signpost yet", hint)
-
-	without := strings.Replace(args, "--compatibility=kops-dns-controller", "", 1)
-	_, s, _, err := settingsOf(without, nil)
-	if err != nil || s.Owner != "kops-c.example.com" {
-		t.Errorf("without it: %+v, %v", s, err)
-	}
-	_, _, _, err = settingsOf(without, map[string]string{"EXTERNAL_DNS_COMPATIBILITY": "kops-dns-controller"})
-	wantError(t, err, "--compatibility (from EXTERNAL_DNS_COMPATIBILITY) is not in Signpost yet", hint)
-
-	_, _, _, err = settingsOf(without+" --source=pod", nil)
-	wantError(t, err, "--source=pod is not in Signpost, which knows service, ingress",
-		"leave it out only if its records may go: under --policy=sync they are deleted")
-}
-
-func TestForeignFlags(t *testing.T) {
-	const usual = "--source=service --provider=aws "
-	tests := []struct {
-		args    string
-		warning string
-	}{
-		{"--txt-new-format-only", "--txt-new-format-only has no effect: claims have the newer names anyway"},
-		{"--no-txt-new-format-only", "--txt-new-format-only has no effect: claims have the newer names anyway"},
-		{"--txt-new-format-only=false", "--txt-new-format-only has no effect: claims have the newer names anyway"},
-		{"--txt-new-format-only --txt-new-format-only", "--txt-new-format-only has no effect: claims have the newer names anyway"},
-		{"--cli-backend kingpin", "--cli-backend has no effect: there is only one"},
-		{"--aws-batch-change-size=4000", "--aws-batch-change-size has no effect: batches follow Route 53's own limits"},
-		{"--compatibility=", ""},
-		{"--no-create-ptr", ""},
-		{"--create-ptr=false", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.args, func(t *testing.T) {
-			_, _, warnings, err := settingsOf(usual+tt.args, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := strings.Join(warnings, "; "); got != tt.warning {
-				t.Errorf("warnings %q, want %q", got, tt.warning)
-			}
-		})
-	}
-	_, _, _, err := settingsOf(usual+"--cli-backend", nil)
-	wantError(t, err, "--cli-backend: the value is missing", "write --cli-backend=VALUE")
-	_, _, _, err = settingsOf(usual+"--compatibilty=mate", nil)
-	wantError(t, err, "unknown flag --compatibilty", "did you mean --compatibility?")
-}
-
-// The table is about what this build lacks, and every row can be used.
-func TestForeignTable(t *testing.T) {
-	m, err := newModel(&runCommand{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	for _, f := range foreignFlags() {
-		if m.flags[f.name] != nil {
-			t.Errorf("--%s is a flag of run", f.name)
-		}
-		if seen[f.name] {
-			t.Errorf("--%s stands twice", f.name)
-		}
-		seen[f.name] = true
-		if f.refused == (f.why != "") {
-			t.Errorf("--%s: what is refused has no reason to be passed over, and the other way round", f.name)
-		}
-	}
-}
+func sameFilter(a, b dns.Filter) bool { return reflect.DeepEqual(a, b) }
 
 func TestSettingsRefuse(t *testing.T) {
 	const usual = "--source=service --provider=aws "
@@ -201,7 +130,7 @@ func TestSettingsRefuse(t *testing.T) {
 				"records that another registry marks are not taken for ours"},
 		{"--source=service --provider=cloudflare", "--provider=cloudflare is not in Signpost, which knows aws",
 			"ExternalDNS can stay for the zones of cloudflare, beside Signpost"},
-		{"--source=servce --provider=aws", `--source: "servce" is not one of service, ingress`, "did you mean service?"},
+		{"--source=servce --provider=aws", `--source: "servce" is not one of ` + strings.Join(source.Sources(), ", "), "did you mean service?"},
 		{usual + "--txt-owner-id=", "--txt-owner-id: " + claim.ValidateOwner("").Error(), owner},
 		{usual + "--txt-owner-id=a,b", "--txt-owner-id: " + claim.ValidateOwner("a,b").Error(), owner},
 		{usual + `--txt-owner-id=a"b`, "--txt-owner-id: " + claim.ValidateOwner(`a"b`).Error(), owner},
@@ -215,7 +144,6 @@ func TestSettingsRefuse(t *testing.T) {
 			"the types are A, AAAA, CNAME, MX, NAPTR, NS, PTR, SRV, TXT"},
 		{usual + "--managed-record-types=A --exclude-record-types=A", "no type of record set is left to manage",
 			"take some away from --exclude-record-types, or leave --managed-record-types out for A, AAAA and CNAME"},
-		{usual + "--interval=-1m", "--interval: -1m0s is less than nothing", "write a time such as 1m"},
 		{usual + "--max-deletes=many", `--max-deletes: "many" is neither a share nor a number`, limits},
 		{usual + "--max-deletes=101%", `--max-deletes: "101%" is more than all`, limits},
 		{usual + "--delete-grace=-1s", "--delete-grace: -1s is less than nothing", "write a time such as 10s, or 0"},

@@ -18,12 +18,15 @@ type parsed struct {
 // parse fills the command's fields. It reads arguments and environment itself,
 // in the manner of ExternalDNS, and leaves to kong what kong is good at: types,
 // embedded structs, defaults and validation.
-func parse(cmd command, into runner, args []string, lookup func(string) (string, bool)) (parsed, error) {
+func parse(cmd command, into runner, args []string, sys System) (parsed, error) {
 	model, err := newModel(into)
 	if err != nil {
 		return parsed{}, fmt.Errorf("the flags of %s: %w", cmd.name, err)
 	}
-	s := scan{command: cmd.name, model: model}
+	s := scan{command: cmd.name, model: model, foreigners: map[string]bool{}}
+	if model.controller() {
+		s.table = foreignFlags()
+	}
 	if err := s.read(args); err != nil {
 		return parsed{}, err
 	}
@@ -31,12 +34,18 @@ func parse(cmd command, into runner, args []string, lookup func(string) (string,
 	if s.help || s.version {
 		return out, nil
 	}
-	if err := s.environment(lookup); err != nil {
+	if err := s.environment(sys.LookupEnv); err != nil {
 		return parsed{}, err
+	}
+	if model.controller() && sys.Environ != nil {
+		s.warnings = append(s.warnings, strangers(model, sys.Environ())...)
 	}
 	for _, given := range s.given {
 		if err := model.check(given); err != nil {
 			return parsed{}, err
+		}
+		if instead := model.flags[given.flag].Tag.Get("deprecated"); instead != "" {
+			s.warn("%s is deprecated: %s", given.where(), instead)
 		}
 	}
 	if _, err := model.kong.Parse(append(model.arguments(s.given), s.positional()...)); err != nil {
@@ -82,6 +91,9 @@ type scan struct {
 	rest     []string // no flags
 	warnings []string
 
+	table      []foreignFlag
+	foreigners map[string]bool // flags of the table that were given
+
 	help, version, print bool
 }
 
@@ -120,7 +132,7 @@ func (s *scan) read(args []string) error {
 func (s *scan) long(text string) error {
 	name, value, hasValue := strings.Cut(text, "=")
 	switch name {
-	case "help":
+	case "help", "help-long", "help-man":
 		s.help = true
 		return nil
 	case "version":
@@ -234,8 +246,8 @@ func (s *scan) unexpected(arg string) error {
 func (s *scan) unknown(flag string) error {
 	word := strings.TrimLeft(flag, "-")
 	names := append(s.model.names(), "help", "version", "print-config")
-	if s.model.controller() {
-		for _, f := range foreignFlags() {
+	for _, f := range s.table {
+		if f.hint == "" {
 			names = append(names, f.name)
 		}
 	}

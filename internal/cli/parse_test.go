@@ -42,7 +42,7 @@ func byDefault(change func(*sample)) sample {
 
 func parseSample(args []string, vars map[string]string) (sample, parsed, error) {
 	var s sample
-	p, err := parse(command{name: "sample"}, &s, args, environ(vars))
+	p, err := parse(command{name: "sample"}, &s, args, System{LookupEnv: environ(vars)})
 	return s, p, err
 }
 

@@ -16,7 +16,7 @@ func nearest(word string, candidates []string) []string {
 	limit := max(1, min(3, len(plain)/3))
 	var guesses []guess
 	for _, c := range candidates {
-		far := distance(plain, c)
+		far := distance(plain, strings.ToLower(c))
 		// --zone-type for --aws-zone-type, --domain for --domain-filter
 		part := len(plain) > 3 && (strings.HasSuffix(c, "-"+plain) || strings.HasPrefix(c, plain+"-"))
 		if far > limit && part {

@@ -74,12 +74,27 @@ func decodeInt(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) || math.Abs(f) >= 1<<53 || target.OverflowInt(int64(f)) {
-		return errorf("write a whole number, such as 1000 or 1e3", "%q is not a whole number", text)
+	n, err := parseInt(text)
+	if err != nil {
+		return err
 	}
-	target.SetInt(int64(f))
+	if target.OverflowInt(n) {
+		return notWhole(text)
+	}
+	target.SetInt(n)
 	return nil
+}
+
+func parseInt(text string) (int64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(f) || math.Abs(f) >= 1<<53 {
+		return 0, notWhole(text)
+	}
+	return int64(f), nil
+}
+
+func notWhole(text string) error {
+	return errorf("write a whole number, such as 1000 or 1e3", "%q is not a whole number", text)
 }
 
 func decodeInt64(ctx *kong.DecodeContext, target reflect.Value) error {
@@ -87,12 +102,20 @@ func decodeInt64(ctx *kong.DecodeContext, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := parseInt64(text)
 	if err != nil {
-		return errorf("write digits only", "%q is not a whole number", text)
+		return err
 	}
 	target.SetInt(n)
 	return nil
+}
+
+func parseInt64(text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, errorf("write digits only", "%q is not a whole number", text)
+	}
+	return n, nil
 }
 
 // truth is what a flag that is on or off was set to.

@@ -12,6 +12,15 @@ type Traits struct {
 	Atomic bool
 	// MaxValues and MaxChars bound a batch (see [Group.Size]); 0 is no bound.
 	MaxValues, MaxChars int
+	// Batch is what a batch shall hold, where a person wants less of it than the
+	// service takes. It bounds no group: one that is larger goes alone.
+	Batch BatchSize
+}
+
+// BatchSize bounds a batch; 0 is no bound.
+type BatchSize struct {
+	Changes       int // but for those that only assert what is there
+	Values, Chars int // see [Group.Size]
 }
 
 // AliasZone is the hosted zone of a cloud's own host names.

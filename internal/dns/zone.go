@@ -118,16 +118,3 @@ func (f Filter) MatchZone(apex Name) bool {
 	return slices.ContainsFunc(f.include, func(s suffix) bool { return s.strict && s.name == apex }) &&
 		!slices.ContainsFunc(f.exclude, func(s suffix) bool { return apex.Within(s.name) })
 }
-
-// Strings returns the admitted domains as ExternalDNS prints them.
-func (f Filter) Strings() []string {
-	var out []string
-	for _, s := range f.include {
-		if s.strict {
-			out = append(out, "."+s.name.Host())
-		} else {
-			out = append(out, s.name.Host())
-		}
-	}
-	return out
-}

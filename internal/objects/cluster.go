@@ -37,6 +37,7 @@ type Cluster struct {
 	kinds      []kind
 	namespace  string
 	keepLabels bool
+	timeout    time.Duration // of a list; 0 is none
 }
 
 // Config returns how the API server is reached, for other clients of it. The
@@ -64,7 +65,7 @@ func newCluster(config *rest.Config, o Options, kinds []kind) (*Cluster, error) 
 	}
 	return &Cluster{
 		config: config, http: httpClient, scheme: scheme, mapper: newMapper(kinds),
-		kinds: kinds, namespace: o.Namespace, keepLabels: o.KeepLabels,
+		kinds: kinds, namespace: o.Namespace, keepLabels: o.KeepLabels, timeout: o.timeout(),
 	}, nil
 }
 
@@ -80,12 +81,22 @@ func (c *Cluster) Check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", c, err)
 	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
 	err = rc.Get().AbsPath("/version").Do(ctx).Error()
 	if err == nil || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
 		return nil
 	}
 	s := explain(err, "", kind{}, c.config)
 	return hint(s.Hint, "%s", s.Reason)
+}
+
+// limit ends a request that takes too long.
+func (c *Cluster) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.timeout == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, c.timeout)
 }
 
 // Run implements [Feed].
@@ -174,7 +185,9 @@ func (r *reading) newInformer(lw toolscache.ListerWatcher, o runtime.Object, res
 	server := toolscache.ToListerWatcherWithContext(lw)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
-			list, err := server.ListWithContext(ctx, opts)
+			limited, cancel := r.c.limit(ctx)
+			defer cancel()
+			list, err := server.ListWithContext(limited, opts)
 			t.list(ctx, err)
 			return list, err
 		},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -21,7 +22,7 @@ const noClusterHint = "name a kubeconfig with --kubeconfig, or read manifests wi
 // that, $KUBECONFIG is honoured before ~/.kube/config, and --server alone is an
 // address without credentials, as kubectl proxy gives one.
 func (o Options) config(log *slog.Logger) (*rest.Config, error) {
-	if err := checkServer(o.Server); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	rules, err := o.kubeconfig()
@@ -47,7 +48,47 @@ func (o Options) config(log *slog.Logger) (*rest.Config, error) {
 	}
 	config.UserAgent = "signpost"
 	config.QPS = -1 // one list and one watch for each kind need no limit
+	if o.QPS != nil || o.Burst != nil {
+		config.QPS, config.Burst = float32(or(o.QPS, usualQPS)), or(o.Burst, usualBurst)
+	}
 	return config, nil
+}
+
+// What ExternalDNS's client has, which holds where only the other is given.
+const (
+	usualQPS   = 5
+	usualBurst = 10
+)
+
+func or[T any](p *T, usual T) T {
+	if p == nil {
+		return usual
+	}
+	return *p
+}
+
+// Validate reports a flag whose value cannot be meant.
+func (o Options) Validate() error {
+	switch {
+	case or(o.QPS, 1) < 1:
+		return hint("leave it out for no limit", "--kube-api-qps: %d is no limit that lets anything through", *o.QPS)
+	case or(o.Burst, 1) < 1:
+		return hint("leave it out for no limit", "--kube-api-burst: %d is no limit that lets anything through", *o.Burst)
+	case o.timeout() < 0:
+		return hint("write 0 for no limit", "--kube-api-request-timeout: %s is less than nothing", o.timeout())
+	}
+	return checkServer(o.Server)
+}
+
+// timeout returns how long a request other than a watch may take, 0 for no
+// limit. As in ExternalDNS, the flag's old name wins if its value is not that
+// flag's default.
+func (o Options) timeout() time.Duration {
+	const usual = 30 * time.Second
+	if old := or(o.OldTimeout, usual); old != usual || o.RequestTimeout == nil {
+		return or(o.OldTimeout, 0)
+	}
+	return *o.RequestTimeout
 }
 
 func checkServer(server string) error {

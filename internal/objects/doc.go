@@ -24,6 +24,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -86,6 +87,11 @@ type Options struct {
 	Kubeconfig string `name:"kubeconfig" group:"objects" placeholder:"FILE" help:"Connect to the cluster of this kubeconfig file. Without it: $$KUBECONFIG, else ~/.kube/config if it exists, else the cluster that Signpost runs in."`
 	Server     string `name:"server" group:"objects" placeholder:"URL" help:"Address of the API server, in place of the kubeconfig's. Ignored in a cluster."`
 	Namespace  string `name:"namespace" group:"objects" placeholder:"NAME" help:"Read objects of this namespace only. Cluster-scoped objects are read all the same."`
+
+	QPS            *int           `name:"kube-api-qps" group:"objects" placeholder:"N" help:"Most requests a second to the API server. Not given: no limit, for each kind is listed and watched once."`
+	Burst          *int           `name:"kube-api-burst" group:"objects" placeholder:"N" help:"Most requests to the API server at once, after a rest. Not given: no limit; with --kube-api-qps 10."`
+	RequestTimeout *time.Duration `name:"kube-api-request-timeout" group:"objects" placeholder:"DURATION" help:"How long the API server may take to list a kind, or to answer --once; watches last. Not given, or 0: as long as it takes."`
+	OldTimeout     *time.Duration `name:"request-timeout" group:"objects" hidden:"" deprecated:"write --kube-api-request-timeout"`
 
 	// KeepLabels keeps the labels of objects, which are dropped otherwise to
 	// save memory. A filter or a template that reads labels needs them.

@@ -34,6 +34,12 @@ func TestPack(t *testing.T) {
 		{"characters", "a 1 A 192.0.2.1\nb 1 A 192.0.2.2\nc 1 TXT \"123456789\"\nd 1 A 192.0.2.3\n", dns.Traits{MaxChars: 10},
 			"batch 1\n\ta.example.com A\nbatch 2\n\tb.example.com A\nbatch 3\n\td.example.com A\n" +
 				"! c.example.com TXT: Oversize: the change holds 1 values of 11 characters in all, more than one batch may (10 characters); give the name fewer targets\n"},
+		{"wanted characters", "a 1 A 192.0.2.1\nb 1 A 192.0.2.2\nc 1 TXT \"123456789\"\nd 1 A 192.0.2.3\n", dns.Traits{Batch: dns.BatchSize{Chars: 10}},
+			"batch 1\n\ta.example.com A\nbatch 2\n\tb.example.com A\nbatch 3\n\tc.example.com TXT\nbatch 4\n\td.example.com A\n"},
+		{"wanted values", "a 1 A 192.0.2.1\na 1 A 192.0.2.2\nb 1 A 192.0.2.2\nc 1 A 192.0.2.3\n", dns.Traits{Batch: dns.BatchSize{Values: 2}},
+			"batch 1\n\ta.example.com A\nbatch 2\n\tb.example.com A\n\tc.example.com A\n"},
+		{"wanted changes", "a 1 A 192.0.2.1\na 1 A 192.0.2.2\nb 1 A 192.0.2.2\nc 1 A 192.0.2.3\n", dns.Traits{Batch: dns.BatchSize{Changes: 2}},
+			"batch 1\n\ta.example.com A\n\tb.example.com A\nbatch 2\n\tc.example.com A\n"},
 		{"alias to routed sets", "a ALIAS A b.example.com. zone=Z1 health=false\nb 1 A 192.0.2.1 ;! id=x weight=1\n", dns.Traits{},
 			"batch 1\n\tb.example.com A [x]\n\ta.example.com A\n"},
 		{"alias of another zone", "a ALIAS A b.example.com. zone=Z2 health=false\nb 1 A 192.0.2.1\n", dns.Traits{},

@@ -43,18 +43,3 @@ func Sources() []string {
 	slices.Sort(names)
 	return slices.Compact(names)
 }
-
-// Known tells a source that works from one that only ExternalDNS has
-// (docs/sources of its release 0.22) and from a word that is no source at all.
-func Known(name string) (implemented, exists bool) {
-	if slices.Contains(Sources(), name) {
-		return true, true
-	}
-	return false, slices.Contains([]string{
-		"ambassador-host", "connector", "contour-httpproxy", "crd", "empty", "f5-transportserver",
-		"f5-virtualserver", "fake", "gateway-grpcroute", "gateway-httproute", "gateway-tcproute",
-		"gateway-tlsroute", "gateway-udproute", "gloo-proxy", "istio-gateway", "istio-virtualservice",
-		"kong-tcpingress", "node", "openshift-route", "pod", "skipper-routegroup", "traefik-proxy",
-		"unstructured",
-	}, name)
-}

@@ -15,19 +15,13 @@ import (
 // object, under both annotation prefixes.
 type Options struct {
 	AnnotationFilter       string   `name:"annotation-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose annotations match this selector (the syntax of label selectors, full keys)."`
-	AnnotationPrefix       string   `name:"annotation-prefix" group:"sources" placeholder:"PREFIX/" help:"Read annotations under this prefix only. Without it both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/ are read; where they differ the former wins."`
+	AnnotationPrefix       string   `name:"annotation-prefix" group:"sources" placeholder:"PREFIX/" full:"leave it out for both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/" help:"Read annotations under this prefix only. Without it both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/ are read; where they differ the former wins."`
 	LabelFilter            string   `name:"label-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose labels match this selector."`
 	IngressClass           []string `name:"ingress-class" group:"sources" sep:"none" placeholder:"CLASS" help:"Read only Ingresses of this class: spec.ingressClassName, or where that is empty the annotation kubernetes.io/ingress.class. Repeatable."`
 	IgnoreIngressTLSSpec   bool     `name:"ignore-ingress-tls-spec" group:"sources" negatable:"" help:"Take no names from spec.tls of Ingresses."`
 	IgnoreIngressRulesSpec bool     `name:"ignore-ingress-rules-spec" group:"sources" negatable:"" help:"Take no names from spec.rules of Ingresses."`
 	PublishInternal        bool     `name:"publish-internal-services" group:"sources" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
 	ServiceTypeFilter      []string `name:"service-type-filter" group:"sources" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
-}
-
-// Validate reports every value that cannot be meant, each with its remedy.
-func (o Options) Validate() error {
-	_, err := New(o)
-	return err
 }
 
 // New returns a Deriver for the options. The error joins one for each value

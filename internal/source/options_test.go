@@ -55,7 +55,7 @@ func TestOptionsValidate(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := tt.give.Validate()
+			_, err := source.New(tt.give)
 			if (err != nil) != (len(tt.want) > 0) {
 				t.Fatalf("error %v, want one with %q", err, tt.want)
 			}
@@ -79,11 +79,5 @@ func TestKinds(t *testing.T) {
 	}
 	if got := source.Sources(); !slices.Equal(got, []string{"ingress", "service"}) {
 		t.Errorf("Sources() = %q", got)
-	}
-	for name, want := range map[string][2]bool{"service": {true, true}, "gateway-httproute": {false, true}, "services": {}} {
-		implemented, exists := source.Known(name)
-		if got := [2]bool{implemented, exists}; got != want {
-			t.Errorf("Known(%q) = %v, want %v", name, got, want)
-		}
 	}
 }

@@ -1,0 +1,399 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/signpost-dns/signpost/internal/source"
+)
+
+// legacy is a flag of ExternalDNS's, a line of testdata/externaldns.txt.
+type legacy struct {
+	name, kind, standard, accepted, refused string
+	beside                                  []string
+}
+
+func legacyFlags(t *testing.T) []legacy {
+	t.Helper()
+	text, err := os.ReadFile("testdata/externaldns.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flags []legacy
+	for line := range strings.Lines(string(text)) {
+		f := strings.Fields(line)
+		if len(f) == 0 || f[0] == "#" {
+			continue
+		}
+		if len(f) < 5 {
+			t.Fatalf("a line of %d words: %s", len(f), line)
+		}
+		flags = append(flags, legacy{f[0], f[1], f[2], f[3], f[4], f[5:]})
+	}
+	return flags
+}
+
+// judge returns what becomes of a command line before anything is opened.
+func judge(args []string, vars map[string]string) ([]string, error) {
+	var run runCommand
+	p, err := parse(runWord(), &run, args, System{LookupEnv: environ(vars)})
+	if err != nil {
+		return nil, err
+	}
+	return p.warnings, run.check()
+}
+
+const notYet = " is not in Signpost yet"
+
+// Every flag that ExternalDNS has or had is known, with its kind and default,
+// takes what ExternalDNS takes, and refuses what ExternalDNS refuses or silently
+// ignores. One that this build lacks is passed over with one warning, or
+// refuses the start.
+func TestEveryFlagOfExternalDNS(t *testing.T) {
+	m, err := newModel(&runCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := map[string]foreignFlag{}
+	for _, f := range foreignFlags() {
+		table[f.name] = f
+	}
+	built := func(args ...string) bool {
+		for _, arg := range args {
+			name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+			if m.flags[name] == nil && table[name].refused {
+				return false
+			}
+		}
+		return true
+	}
+	for _, f := range legacyFlags(t) {
+		if f.name == "version" {
+			continue // ends everything, see TestHelpAndVersionAnywhere
+		}
+		t.Run(f.name, func(t *testing.T) {
+			flag, foreign := m.flags[f.name], table[f.name]
+			switch {
+			case flag != nil:
+				checkModelled(t, m, flag, f)
+			case foreign.name == "":
+				t.Fatal("the flag is unknown")
+			default:
+				checkForeign(t, foreign, f)
+			}
+			arg := "--" + f.name + "=" + f.accepted
+			args := append([]string{arg}, f.beside...)
+			for _, usual := range []string{"--source=service", "--provider=aws"} {
+				if name, _, _ := strings.Cut(usual, "="); name != "--"+f.name {
+					args = append(args, usual)
+				}
+			}
+			variable := map[string]string{"EXTERNAL_DNS_" + variableName(f.name): f.accepted}
+			for how, given := range map[string]func() ([]string, error){
+				"flag":           func() ([]string, error) { return judge(args, nil) },
+				"flag and value": func() ([]string, error) { return judge(split(args, f), nil) },
+				"variable":       func() ([]string, error) { return judge(args[1:], variable) },
+				"over a variable": func() ([]string, error) {
+					return judge(args, map[string]string{"EXTERNAL_DNS_" + variableName(f.name): f.refused})
+				},
+			} {
+				warnings, err := given()
+				switch {
+				case !built(args...):
+					if err == nil || !strings.Contains(err.Error(), notYet) {
+						t.Errorf("%s: %v, want a refusal", how, err)
+					}
+				case err != nil:
+					t.Errorf("%s %v: %v (hint: %s)", how, args, err, hintOf(err))
+				case flag == nil && len(warnings) != 1:
+					t.Errorf("%s: warnings %q, want one", how, warnings)
+				}
+			}
+			if f.kind == "bool" {
+				if _, err := judge(append([]string{"--no-" + f.name}, args[1:]...), nil); err != nil && built(args[1:]...) {
+					t.Errorf("--no-%s: %v", f.name, err)
+				}
+			}
+			if refused := strings.Trim(f.refused, `"`); f.refused != "-" {
+				if _, err := judge(append([]string{"--" + f.name + "=" + refused}, args[1:]...), nil); err == nil {
+					t.Errorf("--%s=%s is not refused", f.name, refused)
+				}
+			}
+		})
+	}
+}
+
+// split writes the first argument as a flag and a value, where ExternalDNS
+// takes that.
+func split(args []string, f legacy) []string {
+	if f.kind == "bool" {
+		return append([]string{"--" + f.name}, args[1:]...)
+	}
+	return append([]string{"--" + f.name, f.accepted}, args[1:]...)
+}
+
+// checkModelled holds a flag of ours to ExternalDNS's kind and default.
+func checkModelled(t *testing.T, m *model, flag *kong.Flag, f legacy) {
+	t.Helper()
+	if got := kindOf(flag); got != f.kind {
+		t.Errorf("kind %s, want %s", got, f.kind)
+	}
+	// Defaults that are ours on purpose.
+	differs := map[string]string{
+		"annotation-prefix": "both of ExternalDNS's are read",
+		"log-format":        "text, but for terminals",
+	}
+	pointer := flag.Target.Kind() == reflect.Pointer // acts only when given
+	if differs[f.name] != "" || pointer {
+		return
+	}
+	got := flag.Default
+	if flag.IsCumulative() {
+		got = strings.Join(m.lists[flag.Name], ",")
+	}
+	if !sameDefault(f, got) {
+		t.Errorf("default %q, want %q", got, f.standard)
+	}
+}
+
+func sameDefault(f legacy, got string) bool {
+	want := f.standard
+	if want == "-" {
+		want = ""
+	}
+	switch {
+	case f.kind == "bool":
+		return (parseBool(got) == yes) == (parseBool(want) == yes)
+	case f.kind == "duration" && got == "":
+		got = "0s"
+	case f.kind == "int" && got == "":
+		got = "0"
+	}
+	return got == want
+}
+
+func kindOf(flag *kong.Flag) string {
+	target := flag.Target.Type()
+	if target.Kind() == reflect.Pointer {
+		target = target.Elem()
+	}
+	switch {
+	case target == reflect.TypeFor[time.Duration]():
+		return "duration"
+	case target.Kind() == reflect.Bool, target.Kind() == reflect.Int, target.Kind() == reflect.Int64, target.Kind() == reflect.Map:
+		return target.Kind().String()
+	case target.Kind() == reflect.Slice:
+		return "list"
+	case flag.Enum != "":
+		return "enum"
+	}
+	return "text"
+}
+
+func checkForeign(t *testing.T, foreign foreignFlag, f legacy) {
+	t.Helper()
+	got := string(foreign.kind)
+	switch {
+	case got == "":
+		got = "text"
+	case strings.Contains(got, "|"):
+		got = "enum"
+	}
+	if got != f.kind {
+		t.Errorf("kind %s, want %s", got, f.kind)
+	}
+}
+
+// Each row of the table says one thing, and of a flag that some release had.
+func TestForeignTable(t *testing.T) {
+	m, err := newModel(&runCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{"in-cluster": true, "zone": true, "health-port": true} // before releases were numbered as now
+	for _, f := range legacyFlags(t) {
+		known[f.name] = true
+	}
+	for _, f := range foreignFlags() {
+		if !known[f.name] {
+			t.Errorf("--%s stands twice, or ExternalDNS never had it", f.name)
+		}
+		delete(known, f.name)
+		fates := 0
+		for _, fate := range []bool{f.refused, f.why != "", f.of != "", f.becomes != "", f.hint != ""} {
+			if fate {
+				fates++
+			}
+		}
+		if fates != 1 {
+			t.Errorf("--%s has %d fates", f.name, fates)
+		}
+		if name, _, _ := strings.Cut(f.becomes, "="); name != "" && m.flags[name] == nil {
+			t.Errorf("--%s becomes --%s, which is no flag", f.name, name)
+		}
+	}
+	for flag, values := range foreignValues() {
+		for _, value := range named(m.flags[flag].EnumSlice()) {
+			if !slices.Contains(strings.Fields(values), value) {
+				t.Errorf("--%s=%s is not known to be ExternalDNS's", flag, value)
+			}
+		}
+	}
+}
+
+func TestForeignFlags(t *testing.T) {
+	tests := []struct {
+		args    string
+		vars    map[string]string
+		warning string
+	}{
+		{"--txt-new-format-only", nil, "--txt-new-format-only has no effect: claims have the newer names anyway"},
+		{"--no-txt-new-format-only", nil, "--txt-new-format-only has no effect: claims have the newer names anyway"},
+		{"--txt-new-format-only=false", nil, "--txt-new-format-only has no effect: claims have the newer names anyway"},
+		{"--txt-new-format-only --txt-new-format-only", nil, "--txt-new-format-only has no effect: claims have the newer names anyway"},
+		{"--cli-backend kingpin", nil, "--cli-backend has no effect: there is only one"},
+		{"--cloudflare-proxied", nil, "--cloudflare-proxied has no effect: it belongs to ExternalDNS's provider cloudflare"},
+		{"", map[string]string{"EXTERNAL_DNS_OCI_ZONE_SCOPE": "PRIVATE\n"},
+			"--oci-zone-scope (from EXTERNAL_DNS_OCI_ZONE_SCOPE) has no effect: it belongs to ExternalDNS's provider oci"},
+		{"--oci-zone-scope=", map[string]string{"EXTERNAL_DNS_OCI_ZONE_SCOPE": "rubbish"},
+			"--oci-zone-scope has no effect: it belongs to ExternalDNS's provider oci"},
+		{"", map[string]string{"EXTERNAL_DNS_RFC2136_PORT": "tcp://10.0.0.1:53"}, ""},
+		{"", map[string]string{"EXTERNAL_DNS_RFC2136_HOST": "a\nb\n", "EXTERNAL_DNS_AWS_SD_CREATE_TAG": "a=b\nc:d"},
+			"--rfc2136-host (from EXTERNAL_DNS_RFC2136_HOST) has no effect: it belongs to ExternalDNS's provider rfc2136; " +
+				"--aws-sd-create-tag (from EXTERNAL_DNS_AWS_SD_CREATE_TAG) has no effect: it belongs to ExternalDNS's provider aws-sd"},
+		{"--no-webhook-server", nil, ""},
+		{"--webhook-server=false", nil, ""},
+		{"--master=http://127.0.0.1:8001", nil, "--master is an old name: write --server"},
+		{"--no-debug", nil, "--debug is an old name: write --log-level=debug"},
+		{"--request-timeout=30s", nil, "--request-timeout is deprecated: write --kube-api-request-timeout"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.args, tt.vars), func(t *testing.T) {
+			warnings, err := judge(append(strings.Fields(tt.args), "--source=service", "--provider=aws"), tt.vars)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(warnings, "; "); got != tt.warning {
+				t.Errorf("warnings %q, want %q", got, tt.warning)
+			}
+		})
+	}
+}
+
+func TestForeignFlagsRefuse(t *testing.T) {
+	const leaveOut = "without it Signpost would do something else than ExternalDNS did, so that it does not start; " +
+		"leave it out if nothing depends on it"
+	tests := []struct {
+		args          string
+		vars          map[string]string
+		message, hint string
+	}{
+		{"--cli-backend", nil, "--cli-backend: the value is missing", "write --cli-backend=VALUE"},
+		{"--webhook-server", nil, "--webhook-server is not in Signpost yet", leaveOut},
+		{"", map[string]string{"EXTERNAL_DNS_WEBHOOK_SERVER": "true"}, "--webhook-server (from EXTERNAL_DNS_WEBHOOK_SERVER) is not in Signpost yet", leaveOut},
+		{"", map[string]string{"EXTERNAL_DNS_WEBHOOK_SERVER": "on"},
+			`--webhook-server (from EXTERNAL_DNS_WEBHOOK_SERVER): "on" is neither true nor false`, "write true or false"},
+		{"--oci-zone-scope=global", nil, `--oci-zone-scope: "global" is not one of GLOBAL, PRIVATE`, "did you mean GLOBAL?"},
+		{"--google-batch-change-interval=1", nil, `--google-batch-change-interval: "1" is not a duration`, "add the unit: 1s, 1m or 1h"},
+		{"--cloudflare-proxy", nil, "unknown flag --cloudflare-proxy", "did you mean --cloudflare-proxied?"},
+		{"--no-google-project", nil, "unknown flag --no-google-project", "did you mean --google-project?"},
+		{"--zone=example.com", nil, "unknown flag --zone: ExternalDNS had it once", "--domain-filter=DOMAIN chooses zones"},
+		{"--master=http://127.0.0.1:8001 --server=http://127.0.0.1:8001", nil, "--server is given twice", "keep one of them"},
+		{"--annotation-prefix=", nil, "--annotation-prefix is empty",
+			"leave it out for both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/"},
+		{"--metrics-address=nonsense --once", nil, `--metrics-address: "nonsense" is no address to serve at`,
+			"write :PORT or ADDRESS:PORT, such as :7979"},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.args, tt.vars), func(t *testing.T) {
+			_, err := judge(append([]string{"--source=service", "--provider=aws"}, strings.Fields(tt.args)...), tt.vars)
+			wantError(t, err, tt.message, tt.hint)
+		})
+	}
+}
+
+// An older name sets the flag of today; a variable of the older name does not
+// set what is set.
+func TestRenamedFlags(t *testing.T) {
+	for _, tt := range []struct {
+		args          string
+		vars          map[string]string
+		server, level string
+	}{
+		{"--master=http://a:1 --debug", nil, "http://a:1", "debug"},
+		{"", map[string]string{"EXTERNAL_DNS_MASTER": "http://b:1", "EXTERNAL_DNS_DEBUG": "true"}, "http://b:1", "debug"},
+		{"--server=http://a:1 --log-level=error", map[string]string{"EXTERNAL_DNS_MASTER": "http://b:1", "EXTERNAL_DNS_DEBUG": "true"}, "http://a:1", "error"},
+		{"--master=http://a:1", map[string]string{"EXTERNAL_DNS_SERVER": "http://b:1"}, "http://a:1", "info"},
+		{"--debug=false", nil, "", "info"},
+	} {
+		var run runCommand
+		if _, err := parse(runWord(), &run, strings.Fields(tt.args), System{LookupEnv: environ(tt.vars)}); err != nil {
+			t.Errorf("%s %v: %v", tt.args, tt.vars, err)
+		}
+		if run.Objects.Server != tt.server || run.Level != tt.level {
+			t.Errorf("%s %v: server %q, level %q", tt.args, tt.vars, run.Objects.Server, run.Level)
+		}
+	}
+}
+
+func TestStrangeVariables(t *testing.T) {
+	m, err := newModel(&runCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strangers(m, []string{
+		"EXTERNAL_DNS_SOURCES=service", "SIGNPOST_DOMAIN_FILTERS=example.com", "EXTERNAL_DNS_NO_EVENTS=1", "SIGNPOST_FROBNICATE=1",
+		"EXTERNAL_DNS_txt_owner_id=x",
+		// known, without effect in ExternalDNS too, somebody else's, or empty
+		"EXTERNAL_DNS_SOURCE=service", "EXTERNAL_DNS_OCI_ZONE_SCOPE=GLOBAL", "EXTERNAL_DNS_VERSION=v0.22.0", "EXTERNAL_DNS_HELP=1",
+		"EXTERNAL_DNS_CLI=cobra", "PATH=/bin", "SIGNPOSTS=1", "SIGNPOST_FROB=", "MY_EXTERNAL_DNS_SOURCES=x",
+		// written by Kubernetes beside Services called external-dns, external-dns-webhook and signpost
+		"EXTERNAL_DNS_SERVICE_HOST=10.0.0.1", "EXTERNAL_DNS_SERVICE_PORT=7979", "EXTERNAL_DNS_SERVICE_PORT_HTTP=7979",
+		"EXTERNAL_DNS_PORT=tcp://10.0.0.1:7979", "EXTERNAL_DNS_PORT_7979_TCP=tcp://10.0.0.1:7979", "EXTERNAL_DNS_PORT_7979_TCP_PROTO=tcp",
+		"EXTERNAL_DNS_PORT_7979_TCP_PORT=7979", "EXTERNAL_DNS_PORT_7979_TCP_ADDR=10.0.0.1", "EXTERNAL_DNS_WEBHOOK_SERVICE_HOST=10.0.0.1",
+		"SIGNPOST_PORT_53_UDP_ADDR=10.0.0.1",
+	})
+	want := []string{
+		"the variable EXTERNAL_DNS_NO_EVENTS means nothing: write EXTERNAL_DNS_EVENTS=false",
+		"the variable EXTERNAL_DNS_SOURCES means nothing: did you mean EXTERNAL_DNS_SOURCE?",
+		"the variable EXTERNAL_DNS_txt_owner_id means nothing: did you mean EXTERNAL_DNS_TXT_OWNER_ID?",
+		"the variable SIGNPOST_DOMAIN_FILTERS means nothing: did you mean SIGNPOST_DOMAIN_FILTER?",
+		"the variable SIGNPOST_FROBNICATE means nothing: there is no flag --frobnicate",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// kOps depends on --compatibility: without it its records would be deleted.
+func TestKOps(t *testing.T) {
+	const args = `--provider=aws --events --source=ingress --source=pod --source=service --compatibility=kops-dns-controller
+		--registry=txt --txt-owner-id=kops-c.example.com --zone-id-filter=Z1`
+	m, err := newModel(&runCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = judge(strings.Fields(args), nil)
+	switch {
+	case m.flags["compatibility"] == nil:
+		wantError(t, err, "--compatibility is not in Signpost yet", "without it Signpost would do something else than ExternalDNS did, "+
+			"so that it does not start; leave it out if nothing depends on it")
+	case !slices.Contains(source.Sources(), "pod"):
+		wantError(t, err, "--source=pod is not in Signpost, which knows "+strings.Join(source.Sources(), ", "),
+			"leave it out only if its records may go: under --policy=sync they are deleted")
+	case err != nil:
+		t.Errorf("kOps's arguments: %v (hint: %s)", err, hintOf(err))
+	}
+	without := strings.NewReplacer("--compatibility=kops-dns-controller", "", "--source=pod", "").Replace(args)
+	run, s, _, err := settingsOf(without, nil)
+	if err != nil || s.Owner != "kops-c.example.com" || !slices.Equal(run.Route53.ZoneIDFilter, []string{"Z1"}) {
+		t.Errorf("without it: %+v, %v", s, err)
+	}
+}
