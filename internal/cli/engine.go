@@ -92,7 +92,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	for i, k := range kinds {
 		gvks[i] = k.GVK
 	}
-	o.Objects.KeepLabels = o.Source.LabelFilter != ""
+	o.Objects.Keep.Labels = o.Source.LabelFilter != ""
 	feed, err := objects.Open(o.Objects, gvks, call.log)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,7 @@ type Controller struct {
 
 	// The rest belongs to the goroutine of Run or Once.
 	index   *index
+	lookups *lookups
 	kinds   map[schema.GroupVersionKind]objects.Status
 	places  places                  // the zones of the last list
 	workers map[string]*zone.Worker // by zone ID
@@ -78,7 +79,8 @@ func New(c Config) *Controller {
 	}
 	return &Controller{
 		Config: c, inbox: newInbox(), account: account, index: newIndex(),
-		kinds: map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
+		lookups: newLookups(c.Kinds, c.Feed.Add),
+		kinds:   map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
 		trouble: map[string]error{}, owed: newOwed(c.Interval), holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics),
 	}
 }

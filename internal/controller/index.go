@@ -29,12 +29,14 @@ func newIndex() *index {
 }
 
 // set replaces an object's intent and returns the names that this touches. An
-// object that becomes unknown keeps the names that it held, frozen.
+// object that becomes unknown keeps the names that it held, and those that it
+// asks for, frozen.
 func (x *index) set(in plan.Intent) []dns.Name {
 	id := in.By.Resource()
 	touched := x.remove(id)
 	if in.Unknown != "" {
 		x.unknowns[id] = in.Unknown
+		touched = unite(touched, in.Names)
 		x.held[id] = touched
 		for _, n := range touched {
 			put(x.frozen, n, id, in.Unknown)

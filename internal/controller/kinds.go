@@ -33,15 +33,19 @@ func (c *Controller) learn(kinds map[schema.GroupVersionKind]objects.Status) (th
 	return thawed
 }
 
-// settled reports whether every kind has been read, or tried to the end. Once
-// it is true it stays so.
+// settled reports whether every kind has been read, or tried to the end, and so
+// have those that were asked for by then. Once it is true it stays so.
 func (c *Controller) settled() bool {
+	if c.lookups.begun {
+		return true
+	}
 	for _, k := range c.Kinds {
 		if s := c.kinds[k.GVK]; !s.Synced && !s.Frozen() {
 			return false
 		}
 	}
-	return true
+	c.lookups.begun = c.lookups.settled()
+	return c.lookups.begun
 }
 
 // hold returns why nothing may be concluded from the absence of an object.
@@ -60,7 +64,7 @@ func (c *Controller) hold(resource string) string {
 		}
 		return "source " + k.Source + " is frozen: " + s.Reason
 	}
-	return ""
+	return c.lookups.hold(label)
 }
 
 func (c *Controller) frozenKinds() error {
@@ -70,16 +74,27 @@ func (c *Controller) frozenKinds() error {
 			errs = append(errs, &FrozenError{Source: k.Source, Status: s})
 		}
 	}
+	for _, kind := range c.lookups.opened {
+		if s := c.lookups.status[kind]; s.Frozen() && c.lookups.reliedOn(kind) {
+			errs = append(errs, &FrozenError{Status: s})
+		}
+	}
 	return errors.Join(errs...)
 }
 
-// FrozenError says that a source could not be read.
+// FrozenError says that a source could not be read, or objects that others
+// depend on.
 type FrozenError struct {
-	Source string
+	Source string // "" for the latter
 	Status objects.Status
 }
 
-func (e *FrozenError) Error() string { return "read source " + e.Source + ": " + e.Status.Reason }
+func (e *FrozenError) Error() string {
+	if e.Source == "" {
+		return "read objects that others depend on: " + e.Status.Reason
+	}
+	return "read source " + e.Source + ": " + e.Status.Reason
+}
 
 // Hint returns what a person can do about it.
 func (e *FrozenError) Hint() string { return e.Status.Hint }

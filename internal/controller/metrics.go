@@ -22,6 +22,7 @@ type Metrics struct {
 	verified, registryRecords, sourceRecord *prometheus.GaugeVec
 
 	leading       prometheus.Gauge
+	derivations   prometheus.Counter
 	changes       *prometheus.CounterVec
 	refused, held *prometheus.GaugeVec
 	waits         *prometheus.HistogramVec
@@ -70,7 +71,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m.leading = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "signpost", Name: "leading",
 		Help: "1 while this replica writes, 0 while it stands by."})
-	reg.MustRegister(m.leading, m.changes, m.refused, m.held, m.waits, account{m})
+	m.derivations = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "signpost", Name: "derivations_total",
+		Help: "Times that it was worked out what an object asks for."})
+	reg.MustRegister(m.leading, m.derivations, m.changes, m.refused, m.held, m.waits, account{m})
 	return m
 }
 

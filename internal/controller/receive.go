@@ -1,7 +1,13 @@
 package controller
 
 import (
+	"context"
+	"log/slog"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
@@ -10,25 +16,55 @@ import (
 func (c *Controller) receive() []dns.Name {
 	events, kinds := c.inbox.fetch()
 	thawed := c.learn(kinds)
+	c.learnOpened(kinds)
+	c.lookups.take(events, kinds)
 	var names []dns.Name
-	for r, e := range events {
-		label := c.label(r)
-		intent, ours := plan.Intent{}, false
-		if e.Object != nil {
-			intent, ours = c.Deriver.Derive(e.Object)
-		}
-		if ours {
-			names = append(names, c.index.set(intent)...)
-		} else {
-			names = append(names, c.index.remove(label)...)
-		}
-		c.ledger.problems(label, intent.Problems, intent.Unknown)
+	for _, r := range c.lookups.fetch() {
+		names = append(names, c.derive(r)...)
 	}
 	if thawed {
 		names = append(names, c.looked()...)
 	}
-	c.state.setKinds(c.Kinds, c.kinds)
+	c.state.setKinds(c.Kinds, c.kinds, c.lookups.frozen())
 	return unite(nil, names)
+}
+
+// derive takes what an object asks for into the index and returns the names
+// that this touches.
+func (c *Controller) derive(r ref) []dns.Name {
+	label := c.label(r)
+	intent, ours := c.lookups.derive(c.Deriver, r)
+	c.Metrics.derivations.Inc()
+	c.ledger.problems(label, intent.Problems, intent.Unknown)
+	if !ours {
+		return c.index.remove(label)
+	}
+	return c.index.set(intent)
+}
+
+// learnOpened tells how the kinds fare that are read for others' sake only.
+func (c *Controller) learnOpened(kinds map[schema.GroupVersionKind]objects.Status) {
+	for _, kind := range c.lookups.opened {
+		old, now := c.lookups.status[kind], kinds[kind]
+		if _, chosen := c.lookups.chosen[kind]; chosen || now == old {
+			continue
+		}
+		switch {
+		case now.Frozen():
+			c.Metrics.sourceErrors.Inc()
+			level := slog.LevelWarn
+			if c.Deriver.Spares(kind) && now.Denied {
+				level = slog.LevelInfo
+			}
+			attrs := []any{"kind", kind.Kind, "reason", now.Reason}
+			if now.Hint != "" {
+				attrs = append(attrs, "hint", now.Hint)
+			}
+			c.Log.Log(context.Background(), level, kind.Kind+" objects cannot be read", attrs...)
+		case now.Synced && old.Frozen():
+			c.Log.Info(kind.Kind + " objects are read again")
+		}
+	}
 }
 
 // looked returns every name that a plan of any zone looks at: a source that is

@@ -35,7 +35,7 @@ type state struct {
 	holds   []Hold
 }
 
-func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind]objects.Status) {
+func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind]objects.Status, frozen []Check) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, st := range status {
@@ -54,6 +54,7 @@ func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind
 		}
 		s.sources = append(s.sources, check)
 	}
+	s.sources = append(s.sources, frozen...)
 }
 
 // setZones notes the zones after a pass, and what was wrong with it.

@@ -41,12 +41,23 @@ type feed struct {
 	todo  chan func(objects.Sink)
 	ends  chan error
 	check error
+
+	mu    sync.Mutex
+	added []schema.GroupVersionKind
 }
 
 func newFeed() *feed { return &feed{todo: make(chan func(objects.Sink)), ends: make(chan error)} }
 
 func (f *feed) Check(context.Context) error { return f.check }
 func (f *feed) String() string              { return "the test" }
+
+// Add is part of [objects.Feed].
+func (f *feed) Add(kind schema.GroupVersionKind) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.added = append(f.added, kind)
+	return nil
+}
 
 func (f *feed) Run(ctx context.Context, sink objects.Sink) error {
 	for {

@@ -146,7 +146,7 @@ func (s *apiServer) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (s *apiServer) list(resource string) map[string]any {
-	kind, version := map[string]string{"services": "ServiceList", "ingresses": "IngressList"}[resource], "v1"
+	kind, version := map[string]string{"services": "ServiceList", "ingresses": "IngressList", "nodes": "NodeList"}[resource], "v1"
 	if resource == "ingresses" {
 		version = "networking.k8s.io/v1"
 	}

@@ -30,14 +30,14 @@ import (
 // named, and tried again with growing pauses of up to a minute. It is synced
 // again when its watch stands again; what it missed arrives right behind.
 type Cluster struct {
-	config     *rest.Config
-	http       *http.Client
-	scheme     *runtime.Scheme
-	mapper     meta.RESTMapper
-	kinds      []kind
-	namespace  string
-	keepLabels bool
-	timeout    time.Duration // of a list; 0 is none
+	config    *rest.Config
+	http      *http.Client
+	scheme    *runtime.Scheme
+	mapper    meta.RESTMapper
+	kinds     *chosen
+	namespace string
+	keep      Keep
+	timeout   time.Duration // of a list; 0 is none
 }
 
 // Config returns how the API server is reached, for other clients of it. The
@@ -59,18 +59,21 @@ func newCluster(config *rest.Config, o Options, kinds []kind) (*Cluster, error) 
 	if err != nil {
 		return nil, hint("check the certificates and credentials of the kubeconfig", "connect to %s: %w", config.Host, err)
 	}
-	scheme, err := newScheme(kinds)
+	scheme, err := newScheme(table())
 	if err != nil {
 		return nil, err
 	}
 	return &Cluster{
-		config: config, http: httpClient, scheme: scheme, mapper: newMapper(kinds),
-		kinds: kinds, namespace: o.Namespace, keepLabels: o.KeepLabels, timeout: o.timeout(),
+		config: config, http: httpClient, scheme: scheme, mapper: newMapper(table()),
+		kinds: newChosen(kinds), namespace: o.Namespace, keep: o.Keep, timeout: o.timeout(),
 	}, nil
 }
 
 // String returns the address of the API server.
 func (c *Cluster) String() string { return "the API server at " + c.config.Host }
+
+// Add implements [Feed].
+func (c *Cluster) Add(gvk schema.GroupVersionKind) error { return c.kinds.add(gvk) }
 
 // Check asks the API server for its version. A server that answers is there,
 // even if it tells its version to nobody.
@@ -102,7 +105,7 @@ func (c *Cluster) limit(ctx context.Context) (context.Context, context.CancelFun
 // Run implements [Feed].
 func (c *Cluster) Run(ctx context.Context, sink Sink) error {
 	r := reading{c: c, tracks: map[schema.GroupVersionKind]*track{}}
-	for _, k := range c.kinds {
+	for _, k := range table() {
 		r.tracks[k.gvk] = &track{kind: k, sink: sink, config: c.config, mu: &r.mu}
 	}
 	cached, err := cache.New(c.config, r.options())
@@ -113,23 +116,33 @@ func (c *Cluster) Run(ctx context.Context, sink Sink) error {
 	var done sync.WaitGroup
 	defer done.Wait()
 	defer cancel()
-	for _, k := range c.kinds {
-		registration, err := r.follow(ctx, cached, k)
-		if err != nil {
-			return fmt.Errorf("read %s from %s: %w", k.resource, c, err)
-		}
-		done.Go(func() {
-			select {
-			case <-registration.HasSyncedChecker().Done():
-				r.tracks[k.gvk].listed()
-			case <-ctx.Done():
-			}
-		})
+	followed, err := r.followAll(ctx, cached, &done, 0)
+	if err != nil {
+		return err
 	}
+	added := make(chan error, 1)
+	done.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-c.kinds.more:
+			}
+			if followed, err = r.followAll(ctx, cached, &done, followed); err != nil {
+				added <- err
+				cancel()
+			}
+		}
+	})
 	if err := cached.Start(ctx); err != nil {
 		return fmt.Errorf("read objects from %s: %w", c, err)
 	}
-	return nil
+	select {
+	case err := <-added:
+		return err
+	default:
+		return nil
+	}
 }
 
 // reading is one Run.
@@ -147,7 +160,7 @@ func (r *reading) options() cache.Options {
 		NewInformer: r.newInformer,
 		DefaultTransform: func(o any) (any, error) {
 			if object, ok := o.(client.Object); ok {
-				strip(object, r.c.keepLabels)
+				r.strip(object)
 			}
 			return o, nil
 		},
@@ -156,7 +169,7 @@ func (r *reading) options() cache.Options {
 		DefaultWatchErrorHandler: func(context.Context, *toolscache.Reflector, error) {},
 		ByObject:                 map[client.Object]cache.ByObject{},
 	}
-	for _, k := range r.c.kinds {
+	for _, k := range table() {
 		// This selector makes the cache ask below /namespaces/NAME, so that a
 		// Role is enough. The cache's own way starts goroutines that never end
 		// where a kind is denied.
@@ -165,6 +178,33 @@ func (r *reading) options() cache.Options {
 		}
 	}
 	return o
+}
+
+func (r *reading) strip(object client.Object) {
+	gvk, err := apiutil.GVKForObject(object, r.c.scheme)
+	if t, ok := r.tracks[gvk]; ok && err == nil {
+		r.c.keep.strip(object, t.kind)
+	}
+}
+
+// followAll begins to follow the chosen kinds behind those that are followed,
+// and returns how many there are.
+func (r *reading) followAll(ctx context.Context, cached cache.Cache, done *sync.WaitGroup, followed int) (int, error) {
+	kinds := r.c.kinds.all()
+	for _, k := range kinds[followed:] {
+		registration, err := r.follow(ctx, cached, k)
+		if err != nil {
+			return 0, fmt.Errorf("read %s from %s: %w", k.resource, r.c, err)
+		}
+		done.Go(func() {
+			select {
+			case <-registration.HasSyncedChecker().Done():
+				r.tracks[k.gvk].listed()
+			case <-ctx.Done():
+			}
+		})
+	}
+	return len(kinds), nil
 }
 
 func (r *reading) follow(ctx context.Context, cached cache.Cache, k kind) (toolscache.ResourceEventHandlerRegistration, error) {

@@ -11,9 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 func openCluster(t *testing.T, s *apiServer, o Options) *Cluster {
@@ -29,6 +31,88 @@ func openCluster(t *testing.T, s *apiServer, o Options) *Cluster {
 	return c
 }
 
+// A kind that is added is read from then on; what a node's heartbeat changes is
+// not kept, and tells nobody.
+func TestClusterAddsKinds(t *testing.T) {
+	bothWays(t, func(t *testing.T, s *apiServer) {
+		s.put("nodes", node("n1", "192.0.2.1"))
+		follow(t, s, Options{}, func(r *recorder, settle func() []string) {
+			settle()
+			if asked := strings.Join(s.asked(), " "); strings.Contains(asked, "nodes") {
+				t.Errorf("nodes are read though nobody asked: %s", asked)
+			}
+			for range 2 {
+				if err := r.feed.Add(nodeKind()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want(t, settle(), "Node /n1", "Node: synced")
+			beat := node("n1", "192.0.2.1")
+			beat.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, LastHeartbeatTime: metav1.Now()}}
+			s.put("nodes", beat)
+			want(t, settle(), "Node /n1") // a condition, at first
+			beat.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, LastHeartbeatTime: metav1.NewTime(time.Now().Add(time.Minute))},
+				{Type: corev1.NodeMemoryPressure, Status: corev1.ConditionTrue}}
+			beat.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
+			s.put("nodes", beat)
+			want(t, settle())
+			s.put("nodes", node("n1", "192.0.2.2"))
+			want(t, settle(), "Node /n1")
+			if err := r.feed.Add(schema.GroupVersionKind{Kind: "Secret"}); err == nil {
+				t.Error("Secrets can be read")
+			}
+		})
+	})
+}
+
+func node(name, address string) *corev1.Node {
+	return &corev1.Node{TypeMeta: metav1.TypeMeta{Kind: "Node", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Name: name, UID: "u"},
+		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeExternalIP, Address: address}}}}
+}
+
+func TestStrip(t *testing.T) {
+	yes := true
+	ref := &corev1.ObjectReference{Kind: "Pod", Namespace: "ns", Name: "p", UID: "u"}
+	for _, c := range []struct {
+		kind       string
+		full, kept client.Object
+	}{
+		{"Pod", &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "p", Labels: map[string]string{"app": "a"}, Annotations: map[string]string{"x": "y", "z": ""}},
+			Spec:       corev1.PodSpec{Hostname: "h", NodeName: "n", HostNetwork: true, Containers: make([]corev1.Container, 3)},
+			Status: corev1.PodStatus{PodIP: "10.0.0.1", HostIP: "10.1.0.1", StartTime: &metav1.Time{},
+				Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: "True", Message: "m"}, {Type: "Other"}}}},
+			&corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: "p", Labels: map[string]string{"app": "a"}, Annotations: map[string]string{"x": "y"}},
+				Spec:       corev1.PodSpec{Hostname: "h", NodeName: "n", HostNetwork: true},
+				Status: corev1.PodStatus{PodIP: "10.0.0.1", HostIP: "10.1.0.1",
+					Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: "True"}}}}},
+		{"EndpointSlice", &discoveryv1.EndpointSlice{
+			ObjectMeta: metav1.ObjectMeta{Name: "s", Labels: map[string]string{discoveryv1.LabelServiceName: "s", "a": "b"}},
+			Ports:      make([]discoveryv1.EndpointPort, 2),
+			Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, TargetRef: ref,
+				Conditions: discoveryv1.EndpointConditions{Ready: &yes, Serving: &yes}, DeprecatedTopology: map[string]string{"z": "1"}}}},
+			&discoveryv1.EndpointSlice{
+				ObjectMeta: metav1.ObjectMeta{Name: "s", Labels: map[string]string{discoveryv1.LabelServiceName: "s"}},
+				Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "ns", Name: "p"},
+					Conditions: discoveryv1.EndpointConditions{Ready: &yes}}}}},
+	} {
+		row := table()[slices.IndexFunc(table(), func(k kind) bool { return k.gvk.Kind == c.kind })]
+		whole := c.full.DeepCopyObject()
+		got := c.full.DeepCopyObject().(client.Object)
+		keep := Keep{Annotation: func(key string) bool { return key == "x" }}
+		keep.strip(got, row)
+		if diff := cmp.Diff(c.kept, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.kind, diff)
+		}
+		keep.Whole = []schema.GroupVersionKind{row.gvk}
+		keep.strip(c.full, row)
+		if diff := cmp.Diff(whole, c.full); diff != "" {
+			t.Errorf("%s kept whole (-want +got):\n%s", c.kind, diff)
+		}
+	}
+}
+
 // follow runs the cluster in a bubble of virtual time, and lets play change the
 // world. After each change, settle returns what was delivered.
 func follow(t *testing.T, s *apiServer, o Options, play func(r *recorder, settle func() []string)) {
@@ -38,6 +122,7 @@ func follow(t *testing.T, s *apiServer, o Options, play func(r *recorder, settle
 		s.changed, s.cut = make(chan struct{}), make(chan struct{})
 		c := openCluster(t, s, o)
 		r := newRecorder()
+		r.feed = c
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- c.Run(ctx, r) }()
@@ -112,6 +197,7 @@ func TestClusterDenied(t *testing.T) {
 			if diff := cmp.Diff(Status{
 				Reason: `may not list ingresses: ingresses is forbidden: User "signpost" cannot list resource "ingresses" at the cluster scope`,
 				Hint:   `add this rule to the role: {apiGroups: ["networking.k8s.io"], resources: ["ingresses"], verbs: ["get", "list", "watch"]}`,
+				Denied: true,
 			}, r.of(ingressKind())); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
@@ -275,7 +361,7 @@ func TestClusterStrips(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		s := newAPIServer(true)
 		s.put("services", full)
-		follow(t, s, Options{KeepLabels: keep}, func(r *recorder, settle func() []string) {
+		follow(t, s, Options{Keep: Keep{Labels: keep}}, func(r *recorder, settle func() []string) {
 			settle()
 			stripped := service("a")
 			stripped.TypeMeta = metav1.TypeMeta{}
@@ -290,7 +376,7 @@ func TestClusterStrips(t *testing.T) {
 			got := r.get(serviceKind(), "a").DeepCopyObject().(*corev1.Service)
 			got.TypeMeta = metav1.TypeMeta{}
 			if diff := cmp.Diff(stripped, got); diff != "" {
-				t.Errorf("KeepLabels %t (-want +got):\n%s", keep, diff)
+				t.Errorf("Keep.Labels %t (-want +got):\n%s", keep, diff)
 			}
 		})
 	}

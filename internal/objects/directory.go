@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Directory reads objects from the *.yaml, *.yml and *.json files under a
@@ -27,12 +28,12 @@ import (
 // delivered all the while. The directory as a whole, should it vanish, freezes
 // every kind.
 type Directory struct {
-	dir        string // as given, for people
-	abs        string
-	kinds      []kind
-	namespace  string
-	keepLabels bool
-	log        *slog.Logger
+	dir       string // as given, for people
+	abs       string
+	kinds     *chosen
+	namespace string
+	keep      Keep
+	log       *slog.Logger
 
 	settle, longest time.Duration // a change is read when nothing changed for settle, at the latest after longest
 	poll            time.Duration // and all is read again after this, for what cannot be watched
@@ -44,7 +45,7 @@ func openDirectory(o Options, kinds []kind, log *slog.Logger) (*Directory, error
 		return nil, fmt.Errorf("find the directory --objects %s: %w", o.Objects, err)
 	}
 	d := &Directory{
-		dir: o.Objects, abs: abs, kinds: kinds, namespace: o.Namespace, keepLabels: o.KeepLabels, log: log,
+		dir: o.Objects, abs: abs, kinds: newChosen(kinds), namespace: o.Namespace, keep: o.Keep, log: log,
 		settle: 30 * time.Millisecond, longest: 300 * time.Millisecond, poll: 10 * time.Second,
 	}
 	if err := d.Check(context.Background()); err != nil {
@@ -55,6 +56,9 @@ func openDirectory(o Options, kinds []kind, log *slog.Logger) (*Directory, error
 
 // String returns the directory as it was given.
 func (d *Directory) String() string { return "the manifests in " + d.dir }
+
+// Add implements [Feed].
+func (d *Directory) Add(gvk schema.GroupVersionKind) error { return d.kinds.add(gvk) }
 
 // Check tells whether the directory can be read.
 func (d *Directory) Check(context.Context) error {
@@ -95,7 +99,7 @@ func (d *Directory) Run(ctx context.Context, sink Sink) error {
 }
 
 func (d *Directory) rounds(sink Sink, watcher *fsnotify.Watcher) *rounds {
-	return &rounds{d: d, sink: sink, watcher: watcher, status: make([]Status, len(d.kinds))}
+	return &rounds{d: d, sink: sink, watcher: watcher}
 }
 
 // wait returns when it is time for the next round.
@@ -105,6 +109,8 @@ func (r *rounds) wait(ctx context.Context, again <-chan time.Time) {
 		case <-ctx.Done():
 			return
 		case <-again:
+			return
+		case <-r.d.kinds.more:
 			return
 		case err := <-r.watcher.Errors:
 			// Events were lost: what they told is read now.

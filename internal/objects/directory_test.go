@@ -47,6 +47,7 @@ func followDir(t *testing.T, dir string, o Options, adjust func(*Directory), fil
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.feed = feed
 	d := feed.(*Directory)
 	d.poll = time.Hour
 	if adjust != nil {
@@ -409,6 +410,12 @@ func TestOpenDirectoryRefuses(t *testing.T) {
 	}
 }
 
+func TestDirectoryAddsKinds(t *testing.T) {
+	f := followDir(t, t.TempDir(), Options{}, nil, "a.yaml", svcA+"---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\n")
+	must(t, f.feed.Add(nodeKind()))
+	want(t, f.await(t, f.ctx, func() bool { return f.of(nodeKind()).Synced }), "Node /n1", "Node: synced")
+}
+
 func TestOpenUnknownKind(t *testing.T) {
 	_, err := Open(Options{Objects: "."}, []schema.GroupVersionKind{{Version: "v1", Kind: "Secret"}}, slog.New(slog.DiscardHandler))
 	if err == nil || err.Error() != "objects of kind /v1, Kind=Secret cannot be read" {
@@ -418,7 +425,7 @@ func TestOpenUnknownKind(t *testing.T) {
 
 // A file that is moved while a round reads the directory may be seen nowhere.
 func TestDirectoryGoneOnlyIfMissedTwice(t *testing.T) {
-	d, err := openDirectory(Options{Objects: t.TempDir()}, table(), slog.New(slog.DiscardHandler))
+	d, err := openDirectory(Options{Objects: t.TempDir()}, table()[:2], slog.New(slog.DiscardHandler))
 	must(t, err)
 	watcher, err := fsnotify.NewWatcher()
 	must(t, err)

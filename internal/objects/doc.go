@@ -31,8 +31,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Feed gives the objects of the kinds it was opened for.
+// Feed gives the objects of the kinds it was opened for, and of those that were
+// added.
 type Feed interface {
+	// Add has the feed read another kind, from now or the next Run on. For a kind
+	// that it reads already nothing changes; one that is not in the package's
+	// table is an error. It may be called at any time.
+	Add(kind schema.GroupVersionKind) error
+
 	// Check tells whether objects can be read at all now, for a caller that
 	// cannot wait. It says nothing of permissions: those show in [Status].
 	Check(ctx context.Context) error
@@ -75,6 +81,8 @@ type Status struct {
 	Reason string
 	// Hint is what a person can do about it, "" if nothing is known.
 	Hint string
+	// Denied: it is frozen because permission to read it is missing.
+	Denied bool
 }
 
 // Frozen reports whether the kind cannot be told completely at present. A kind
@@ -93,9 +101,8 @@ type Options struct {
 	RequestTimeout *time.Duration `name:"kube-api-request-timeout" group:"objects" placeholder:"DURATION" help:"How long the API server may take to list a kind, or to answer --once; watches last. Not given, or 0: as long as it takes."`
 	OldTimeout     *time.Duration `name:"request-timeout" group:"objects" hidden:"" deprecated:"write --kube-api-request-timeout"`
 
-	// KeepLabels keeps the labels of objects, which are dropped otherwise to
-	// save memory. A filter or a template that reads labels needs them.
-	KeepLabels bool `kong:"-"`
+	// Keep says what is kept of objects.
+	Keep Keep `kong:"-"`
 }
 
 // Open returns the feed that the options choose, for these kinds. It connects to

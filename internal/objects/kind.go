@@ -3,8 +3,10 @@ package objects
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,8 +21,10 @@ type kind struct {
 	object   client.Object
 	register func(*runtime.Scheme) error
 
-	cluster  bool     // cluster-scoped
-	formerly []string // other API groups that held the kind once
+	cluster  bool                // cluster-scoped
+	formerly []string            // other API groups that held the kind once
+	labels   bool                // objects are found by their labels
+	strip    func(client.Object) // drops what is read nowhere of spec and status; nil: nothing
 }
 
 func table() []kind {
@@ -29,6 +33,14 @@ func table() []kind {
 			object: &corev1.Service{}, register: corev1.AddToScheme},
 		{gvk: networkingv1.SchemeGroupVersion.WithKind("Ingress"), resource: "ingresses",
 			object: &networkingv1.Ingress{}, register: networkingv1.AddToScheme, formerly: []string{"extensions"}},
+		{gvk: corev1.SchemeGroupVersion.WithKind("Node"), resource: "nodes", cluster: true,
+			object: &corev1.Node{}, register: corev1.AddToScheme, labels: true, strip: stripNode},
+		{gvk: corev1.SchemeGroupVersion.WithKind("Pod"), resource: "pods",
+			object: &corev1.Pod{}, register: corev1.AddToScheme, labels: true, strip: stripPod},
+		{gvk: corev1.SchemeGroupVersion.WithKind("Namespace"), resource: "namespaces", cluster: true,
+			object: &corev1.Namespace{}, register: corev1.AddToScheme, labels: true, strip: stripNamespace},
+		{gvk: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), resource: "endpointslices",
+			object: &discoveryv1.EndpointSlice{}, register: discoveryv1.AddToScheme, labels: true, strip: stripSlice},
 	}
 }
 
@@ -71,20 +83,39 @@ func newMapper(kinds []kind) meta.RESTMapper {
 	return mapper
 }
 
-// strip drops the metadata that nothing reads: it is most of the memory that an
-// object takes. Spec and status stay whole.
-func strip(o client.Object, keepLabels bool) {
-	o.SetManagedFields(nil)
-	o.SetOwnerReferences(nil)
-	o.SetFinalizers(nil)
-	o.SetGenerateName("")
-	o.SetSelfLink("")
-	if !keepLabels {
-		o.SetLabels(nil)
+// chosen is the kinds that a feed reads. Kinds are added and never taken away.
+type chosen struct {
+	more chan struct{} // holds a token after an addition
+
+	mu    sync.Mutex
+	kinds []kind
+}
+
+func newChosen(kinds []kind) *chosen {
+	return &chosen{more: make(chan struct{}, 1), kinds: kinds}
+}
+
+func (c *chosen) add(gvk schema.GroupVersionKind) error {
+	row, err := choose([]schema.GroupVersionKind{gvk})
+	if err != nil {
+		return err
 	}
-	notes := o.GetAnnotations()
-	if _, ok := notes[corev1.LastAppliedConfigAnnotation]; ok {
-		delete(notes, corev1.LastAppliedConfigAnnotation)
-		o.SetAnnotations(notes)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if slices.ContainsFunc(c.kinds, func(k kind) bool { return k.gvk == gvk }) {
+		return nil
 	}
+	c.kinds = append(c.kinds, row...)
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// all returns the kinds in the order in which they were chosen.
+func (c *chosen) all() []kind {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.kinds)
 }

@@ -54,8 +54,8 @@ type document struct {
 
 // parser reads manifests into objects of the chosen kinds.
 type parser struct {
-	kinds      []kind
-	keepLabels bool
+	kinds []kind
+	keep  Keep
 
 	found    []found
 	problems []problem
@@ -176,7 +176,7 @@ func (p *parser) typed(d document, path string, raw []byte, gvk schema.GroupVers
 		object.SetNamespace("default")
 	}
 	object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{}) // as an API server's client leaves it
-	strip(object, p.keepLabels)
+	p.keep.strip(object, k)
 	p.found = append(p.found, found{
 		identity: identity{kind: k.gvk, key: client.ObjectKeyFromObject(object)},
 		object:   object,

@@ -25,11 +25,12 @@ type rounds struct {
 	sink    Sink
 	watcher *fsnotify.Watcher
 
+	kinds     []kind           // as of this round
 	files     map[string]*file // by path
 	delivered map[identity]found
 	missing   map[identity]bool // delivered, and not found in the last round
 	told      map[string]bool   // problems in the log already
-	status    []Status          // of d.kinds
+	status    []Status          // of kinds
 }
 
 // file is what a manifest file holds.
@@ -40,6 +41,10 @@ type file struct {
 }
 
 func (r *rounds) round() {
+	if kinds := r.d.kinds.all(); len(kinds) > len(r.kinds) {
+		r.kinds, r.files = kinds, nil // what was passed over may be asked for now
+		r.status = append(r.status, make([]Status, len(kinds)-len(r.status))...)
+	}
 	w := walk{watch: r.watch, seen: map[string]bool{}}
 	w.dir(r.d.abs)
 	if w.root != nil {
@@ -90,7 +95,7 @@ func (r *rounds) read(path string) *file {
 		// Between an editor's truncating a file and its writing lies this.
 		now.problems = []problem{{text: r.name(path) + ": the file is empty now; delete it if its objects shall go"}}
 	default:
-		p := parser{kinds: r.d.kinds, keepLabels: r.d.keepLabels}
+		p := parser{kinds: r.kinds, keep: r.d.keep}
 		p.parse(r.name(path), data)
 		now.found, now.problems = p.found, p.problems
 		for _, s := range p.skipped {
@@ -160,7 +165,7 @@ func (r *rounds) deliver(now map[identity]found, problems []problem) {
 
 // tell gives the sink the status of each kind, where it changed.
 func (r *rounds) tell(problems []problem) {
-	for i, k := range r.d.kinds {
+	for i, k := range r.kinds {
 		now := Status{Synced: true}
 		others := 0
 		for _, p := range problems {

@@ -17,12 +17,14 @@ import (
 )
 
 func serviceKind() schema.GroupVersionKind { return corev1.SchemeGroupVersion.WithKind("Service") }
+func nodeKind() schema.GroupVersionKind    { return corev1.SchemeGroupVersion.WithKind("Node") }
 func ingressKind() schema.GroupVersionKind {
 	return networkingv1.SchemeGroupVersion.WithKind("Ingress")
 }
 
 // recorder is a Sink that remembers.
 type recorder struct {
+	feed    Feed // that delivers, where a test adds kinds
 	mu      sync.Mutex
 	lines   []string // "Service default/a", "gone: Service default/a", "Service: synced", since last taken
 	sizes   []int    // of the slices applied

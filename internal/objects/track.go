@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"reflect"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -50,14 +52,35 @@ func (t *track) OnAdd(o any, initial bool) {
 	}
 }
 
-// OnUpdate implements the handler. A new list repeats what is known already.
+// OnUpdate implements the handler. A new list repeats what is known already, and
+// what changed may be none of what is kept: a node's heartbeat, for example.
 func (t *track) OnUpdate(before, now any) {
 	if a, ok := before.(client.Object); ok {
-		if b, ok := now.(client.Object); ok && a.GetResourceVersion() == b.GetResourceVersion() && a.GetUID() == b.GetUID() {
+		if b, ok := now.(client.Object); ok && same(a, b) {
 			return
 		}
 	}
 	t.OnAdd(now, false)
+}
+
+// same reports whether two versions of an object, stripped, differ in nothing
+// but their version.
+func same(a, b client.Object) bool {
+	if a.GetUID() != b.GetUID() {
+		return false
+	}
+	if a.GetResourceVersion() == b.GetResourceVersion() {
+		return true
+	}
+	// The objects are shared, so that a shallow copy takes the other's version.
+	copied := reflect.New(reflect.TypeOf(a).Elem())
+	copied.Elem().Set(reflect.ValueOf(a).Elem())
+	alike, ok := copied.Interface().(client.Object)
+	if !ok {
+		return false
+	}
+	alike.SetResourceVersion(b.GetResourceVersion())
+	return equality.Semantic.DeepEqual(alike, b)
 }
 
 // OnDelete implements the handler.
@@ -168,6 +191,7 @@ func explain(err error, verb string, k kind, config *rest.Config) Status {
 		return Status{
 			Reason: fmt.Sprintf("may not %s %s: %s", verb, k.resource, forbidden(err)),
 			Hint:   fmt.Sprintf(`add this rule to the role: {apiGroups: [%q], resources: [%q], verbs: ["get", "list", "watch"]}`, group, k.resource),
+			Denied: true,
 		}
 	case apierrors.IsUnauthorized(err):
 		return Status{

@@ -61,6 +61,9 @@ type Intent struct {
 	Problems []Problem
 	// Unknown is why it could not be told what the object wants, "" if it could.
 	Unknown string
+	// Names is the names that an unknown object asks for, as far as they can be
+	// read: what stands there may be its part of what objects share.
+	Names []dns.Name
 }
 
 // Problem is a user's mistake on his object: it is shown there, and is no error.

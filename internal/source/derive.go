@@ -24,19 +24,19 @@ type Deriver struct {
 	publishInternal     bool
 }
 
-// Derive returns what obj wants. It takes *corev1.Service and
-// *networkingv1.Ingress; for other kinds, and for objects that the options or
+// Derive returns what obj wants, reading others through look. It takes
+// *corev1.Service and *networkingv1.Ingress; for other kinds, and for objects that the options or
 // their controller annotation exclude, it returns false. Such an object, like
 // one that is gone, wants nothing.
-func (d *Deriver) Derive(obj runtime.Object) (plan.Intent, bool) {
+func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
 	switch o := obj.(type) {
 	case *corev1.Service:
-		if r, ok := d.begin("service", o); ok && d.takesType(o) {
+		if r, ok := d.begin("service", o, look); ok && d.takesType(o) {
 			d.service(r, o)
 			return r.intent(), true
 		}
 	case *networkingv1.Ingress:
-		if r, ok := d.begin("ingress", o); ok && d.takesClass(o) {
+		if r, ok := d.begin("ingress", o, look); ok && d.takesClass(o) {
 			d.ingress(r, o)
 			return r.intent(), true
 		}
@@ -46,7 +46,7 @@ func (d *Deriver) Derive(obj runtime.Object) (plan.Intent, bool) {
 
 // begin applies the filters common to all kinds. An object whose controller
 // annotation names somebody else is theirs, also if it names nobody ("").
-func (d *Deriver) begin(label string, o metav1.Object) (*draft, bool) {
+func (d *Deriver) begin(label string, o metav1.Object, look Lookup) (*draft, bool) {
 	if !d.labels.Matches(labels.Set(o.GetLabels())) || !d.annotations.Matches(labels.Set(o.GetAnnotations())) {
 		return nil, false
 	}
@@ -57,7 +57,7 @@ func (d *Deriver) begin(label string, o metav1.Object) (*draft, bool) {
 	return &draft{
 		by: plan.Object{Kind: label, Namespace: o.GetNamespace(), Name: o.GetName(),
 			Created: o.GetCreationTimestamp().Time},
-		notes: notes,
+		notes: notes, look: look,
 	}, true
 }
 

@@ -15,13 +15,14 @@ import (
 // without problems: annotations that would only shape record sets do not matter.
 type draft struct {
 	by       plan.Object
+	look     Lookup
 	notes    annotations
 	problems []plan.Problem
 	unknown  string // why it cannot be told what the object wants; the first reason stays
 
-	asked   bool // a name was asked for, legible or not
-	legible bool // and at least one could be read
-	points  map[dns.Name]*targets
+	asked  bool       // a name was asked for, legible or not
+	heard  []dns.Name // and these could be read
+	points map[dns.Name]*targets
 }
 
 func (r *draft) problem(reason plan.Reason, format string, args ...any) {
@@ -54,10 +55,10 @@ func (r *draft) names(where string, values ...string) []dns.Name {
 		name, err := parseHost(v)
 		if err == nil {
 			names = append(names, name)
-			r.legible = true
 		}
 		return err
 	})
+	r.heard = append(r.heard, names...)
 	return names
 }
 
@@ -158,7 +159,7 @@ func (r *draft) intent() plan.Intent {
 	if keys := r.notes.unsupported(); len(keys) > 0 {
 		r.giveUp(plan.NotImplemented, "not supported yet: annotation %s; what the object holds stays as it is", strings.Join(keys, ", "))
 	}
-	if !r.legible && r.unknown == "" {
+	if len(r.heard) == 0 && r.unknown == "" {
 		r.unknown = "no host name that it asks for can be read"
 	}
 	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}, Alias: r.alias(), EvaluateHealth: r.evaluateHealth()}
@@ -171,6 +172,9 @@ func (r *draft) intent() plan.Intent {
 	}
 	if r.unknown != "" {
 		in.Unknown, in.Wants = r.unknown, nil
+		in.Names = slices.AppendSeq(r.heard, maps.Keys(r.points))
+		slices.Sort(in.Names)
+		in.Names = slices.Compact(in.Names)
 	}
 	in.Problems = append(slices.Clone(r.notes.differs), r.problems...)
 	return in

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -25,8 +25,10 @@ import (
 var update = flag.Bool("update", false, "write the want and problems sections of testdata anew")
 
 // TestGolden derives the objects of each archive under its flags. An archive
-// holds "flags" (optional), "objects" (YAML), "want" (what they want, in
-// zone-file notation) and "problems".
+// holds "flags" (optional; --source as the command line knows it, --unread=KIND
+// for a kind that cannot be told), "objects" (YAML), "want" (what those of the
+// chosen sources want, in zone-file notation) and "problems". Objects of other
+// kinds are there to be looked up.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -66,17 +68,55 @@ type derived struct {
 
 func derive(t *testing.T, flags, objects string) []derived {
 	t.Helper()
-	d, err := source.New(options(t, strings.Fields(flags)...))
+	var g golden
+	parser, err := kong.New(&g)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []derived
+	if _, err := parser.Parse(words(flags)); err != nil {
+		t.Fatal(err)
+	}
+	d, err := source.New(g.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	world := store{untold: map[string]error{}}
+	for _, kind := range g.Unread {
+		world.untold[kind] = errUnread
+	}
 	for _, text := range strings.Split(objects, "\n---\n") {
-		obj := decode(t, text)
-		intent, ours := d.Derive(obj)
-		o := obj.(metav1.Object)
-		kind := strings.ToLower(obj.GetObjectKind().GroupVersionKind().Kind)
-		out = append(out, derived{kind + "/" + o.GetNamespace() + "/" + o.GetName(), intent, ours})
+		world.objects = append(world.objects, decode(t, text))
+	}
+	var out []derived
+	for _, o := range world.objects {
+		for _, k := range source.Kinds(g.Source...) {
+			if k.GVK == o.GetObjectKind().GroupVersionKind() {
+				intent, ours := d.Derive(o, world)
+				label := plan.Object{Kind: k.Label, Namespace: o.GetNamespace(), Name: o.GetName()}.Resource()
+				out = append(out, derived{label, intent, ours})
+			}
+		}
+	}
+	return out
+}
+
+// golden is what the flags of an archive may be.
+type golden struct {
+	source.Options
+	Source []string `default:"service,ingress"`
+	Unread []string
+}
+
+// words splits flags at white space; a line that begins with a quote is one word
+// without it.
+func words(flags string) []string {
+	var out []string
+	for line := range strings.Lines(flags) {
+		if word, whole := strings.CutPrefix(strings.TrimSpace(line), "'"); whole {
+			out = append(out, word)
+		} else {
+			out = append(out, strings.Fields(line)...)
+		}
 	}
 	return out
 }
@@ -95,13 +135,13 @@ func options(t *testing.T, flags ...string) source.Options {
 	return o
 }
 
-func decode(t *testing.T, text string) runtime.Object {
+func decode(t *testing.T, text string) source.Object {
 	t.Helper()
 	var kind metav1.TypeMeta
 	if err := yaml.Unmarshal([]byte(text), &kind); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	var obj runtime.Object
+	var obj source.Object
 	switch kind.Kind {
 	case "Service":
 		obj = &corev1.Service{}
@@ -109,14 +149,20 @@ func decode(t *testing.T, text string) runtime.Object {
 		obj = &networkingv1.Ingress{}
 	case "Pod":
 		obj = &corev1.Pod{}
+	case "Node":
+		obj = &corev1.Node{}
+	case "Namespace":
+		obj = &corev1.Namespace{}
+	case "EndpointSlice":
+		obj = &discoveryv1.EndpointSlice{}
 	default:
 		t.Fatalf("kind %q in\n%s", kind.Kind, text)
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), obj); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if o := obj.(metav1.Object); o.GetNamespace() == "" {
-		o.SetNamespace("default")
+	if obj.GetNamespace() == "" && kind.Kind != "Node" && kind.Kind != "Namespace" {
+		obj.SetNamespace("default")
 	}
 	return obj
 }
@@ -182,7 +228,7 @@ func TestAsker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	intent, ours := d.Derive(svc)
+	intent, ours := d.Derive(svc, store{})
 	by := plan.Object{Kind: "service", Namespace: "shop", Name: "web", Created: created.Time}
 	want := plan.Intent{By: by, Wants: []plan.Want{{By: by, Set: dns.RecordSet{
 		Key: dns.Key{Name: "www.example.com.", Type: dns.CNAME}, TTL: 300, Data: []string{"lb.example.net."}}}}}

@@ -71,8 +71,8 @@ func TestDeriveInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		obj := objects().Draw(t, "object")
 		before := obj.DeepCopyObject()
-		intent, _ := d.Derive(obj)
-		again, _ := d.Derive(obj)
+		intent, _ := d.Derive(obj, store{})
+		again, _ := d.Derive(obj, store{})
 		if diff := cmp.Diff(intent, again, cmp.AllowUnexported(dns.RecordSet{})); diff != "" {
 			t.Fatalf("derived twice, two answers:\n%s", diff)
 		}
@@ -135,7 +135,7 @@ func FuzzDerive(f *testing.F) {
 			"external-dns.kubernetes.io/ttl":      ttl,
 			"external-dns.kubernetes.io/alias":    alias,
 		}}}
-		intent, ours := d.Derive(s)
+		intent, ours := d.Derive(s, store{})
 		if !ours {
 			t.Fatalf("not read")
 		}

@@ -1,0 +1,404 @@
+package controller
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/source"
+)
+
+// lookups keeps the objects that the feed has delivered and answers what
+// derivations ask about them. It knows who has asked what, also in vain: a new
+// version of an object, and a kind that becomes readable, make exactly those
+// objects dirty whose answers may have changed.
+//
+// A kind is read from the first question about it on. What happens to a kind
+// while it is not synced makes nobody dirty: its answers are withheld anyway.
+type lookups struct {
+	chosen map[schema.GroupVersionKind]source.Kind
+	add    func(schema.GroupVersionKind) error // has the feed read a kind
+	synced map[schema.GroupVersionKind]bool    // had been, at some time
+	status map[schema.GroupVersionKind]objects.Status
+	opened []schema.GroupVersionKind // that were asked for, in this order
+	begun  bool                      // they have all been read once, or tried to the end
+
+	objects map[shelf]map[types.NamespacedName]source.Object
+	lists   map[schema.GroupVersionKind]map[string][]source.Object // answers, until an object of the kind changes
+
+	askers  map[ref]*asker
+	byName  map[ref][]*asker
+	byShelf map[shelf][]*asker
+	relied  map[string]map[schema.GroupVersionKind]int // how many objects of a label rely on a kind
+	dirty   map[ref]bool
+}
+
+// shelf is where objects stand that one query may match: those of a kind, or of
+// one of its namespaces, or those with a certain label there.
+type shelf struct {
+	kind      schema.GroupVersionKind
+	namespace string // "": all
+	label     string // "key=value"; "": any
+}
+
+// asker is an object with what its derivation asked.
+type asker struct {
+	by      ref
+	label   string // its kind's word
+	queries []query
+	relies  []schema.GroupVersionKind
+}
+
+// query asks for one object by name, or for those that a selector matches.
+type query struct {
+	ref      ref             // its name is "" with a selector
+	selector labels.Selector // nil without
+	untold   bool            // there was no answer
+}
+
+func newLookups(chosen []source.Kind, add func(schema.GroupVersionKind) error) *lookups {
+	byKind := map[schema.GroupVersionKind]source.Kind{}
+	for _, k := range chosen {
+		byKind[k.GVK] = k
+	}
+	return &lookups{
+		chosen: byKind, add: add, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
+		objects: map[shelf]map[types.NamespacedName]source.Object{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
+		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{},
+		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
+	}
+}
+
+// take notes what the feed has delivered.
+func (l *lookups) take(events map[ref]objects.Event, status map[schema.GroupVersionKind]objects.Status) {
+	for r, e := range events {
+		old := l.objects[shelf{kind: r.kind}][r.key]
+		l.unshelve(r, old)
+		if e.Object != nil {
+			l.shelve(r, e.Object)
+		}
+		delete(l.lists, r.kind)
+		if _, ok := l.chosen[r.kind]; ok {
+			l.dirty[r] = true
+		}
+		if l.status[r.kind].Synced {
+			l.match(r, old, e.Object)
+		}
+	}
+	for kind, now := range status {
+		old := l.status[kind]
+		if old == now {
+			continue
+		}
+		l.status[kind] = now
+		l.synced[kind] = l.synced[kind] || now.Synced
+		for _, a := range l.askers {
+			if slices.ContainsFunc(a.queries, func(q query) bool { return q.ref.kind == kind && (q.untold || now.Synced) }) {
+				l.dirty[a.by] = true
+			}
+		}
+	}
+}
+
+// fetch returns the objects that are to be derived, each once.
+func (l *lookups) fetch() []ref {
+	dirty := slices.Collect(maps.Keys(l.dirty))
+	clear(l.dirty)
+	slices.SortFunc(dirty, compareRefs)
+	return dirty
+}
+
+func compareRefs(a, b ref) int {
+	return cmp.Or(cmp.Compare(a.kind.Kind, b.kind.Kind), cmp.Compare(a.kind.Group, b.kind.Group),
+		cmp.Compare(a.key.Namespace, b.key.Namespace), cmp.Compare(a.key.Name, b.key.Name))
+}
+
+// filedBy is the label by which objects are found without a look at the others
+// of their namespace.
+const filedBy = discoveryv1.LabelServiceName
+
+// shelves returns where an object is kept.
+func shelves(r ref, o source.Object) []shelf {
+	out := []shelf{{kind: r.kind}, {kind: r.kind, namespace: r.key.Namespace}}
+	if value := o.GetLabels()[filedBy]; value != "" {
+		out = append(out, shelf{r.kind, r.key.Namespace, filedBy + "=" + value})
+	}
+	return out
+}
+
+func (l *lookups) shelve(r ref, o source.Object) {
+	for _, s := range shelves(r, o) {
+		if l.objects[s] == nil {
+			l.objects[s] = map[types.NamespacedName]source.Object{}
+		}
+		l.objects[s][r.key] = o
+	}
+}
+
+func (l *lookups) unshelve(r ref, o source.Object) {
+	if o == nil {
+		return
+	}
+	for _, s := range shelves(r, o) {
+		if delete(l.objects[s], r.key); len(l.objects[s]) == 0 {
+			delete(l.objects, s)
+		}
+	}
+}
+
+// match makes those dirty whose queries match an object's old or new version.
+func (l *lookups) match(r ref, versions ...source.Object) {
+	for _, a := range l.byName[r] {
+		l.dirty[a.by] = true
+	}
+	for _, o := range versions {
+		if o == nil {
+			continue
+		}
+		set := labels.Set(o.GetLabels())
+		for _, namespace := range []string{"", r.key.Namespace} {
+			l.matchAt(shelf{kind: r.kind, namespace: namespace}, set)
+			for key, value := range set {
+				l.matchAt(shelf{r.kind, namespace, key + "=" + value}, set)
+			}
+			if r.key.Namespace == "" {
+				break
+			}
+		}
+	}
+}
+
+func (l *lookups) matchAt(s shelf, set labels.Set) {
+	for _, a := range l.byShelf[s] {
+		if !l.dirty[a.by] && slices.ContainsFunc(a.queries, func(q query) bool { return q.selector != nil && q.shelf() == s && q.selector.Matches(set) }) {
+			l.dirty[a.by] = true
+		}
+	}
+}
+
+// shelf returns where whatever a query with a selector matches stands.
+func (q query) shelf() shelf {
+	s := shelf{kind: q.ref.kind, namespace: q.ref.key.Namespace}
+	requirements, _ := q.selector.Requirements()
+	for _, r := range requirements {
+		switch r.Operator() {
+		case selection.Equals, selection.DoubleEquals, selection.In:
+			if values := r.ValuesUnsorted(); len(values) == 1 && s.label == "" {
+				s.label = r.Key() + "=" + values[0]
+			}
+		}
+	}
+	return s
+}
+
+// derive derives an object, if it is there, and keeps what it asked in place of
+// what it asked before.
+func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours bool) {
+	a := &asker{by: r, label: l.chosen[r.kind].Label}
+	if o := l.objects[shelf{kind: r.kind}][r.key]; o != nil {
+		intent, ours = d.Derive(o, &reader{l, a})
+	}
+	l.forget(r)
+	l.remember(a, intent.Unknown == "")
+	return intent, ours
+}
+
+func (l *lookups) remember(a *asker, known bool) {
+	if len(a.queries) == 0 {
+		return
+	}
+	l.askers[a.by] = a
+	for _, q := range a.queries {
+		if q.selector == nil {
+			l.byName[q.ref] = append(l.byName[q.ref], a)
+		} else if s := q.shelf(); !slices.Contains(l.byShelf[s], a) {
+			l.byShelf[s] = append(l.byShelf[s], a)
+		}
+		if !slices.Contains(a.relies, q.ref.kind) && (!q.untold || !known) {
+			a.relies = append(a.relies, q.ref.kind)
+		}
+	}
+	for _, kind := range a.relies {
+		if l.relied[a.label] == nil {
+			l.relied[a.label] = map[schema.GroupVersionKind]int{}
+		}
+		l.relied[a.label][kind]++
+	}
+}
+
+// forget forgets what an object asked.
+func (l *lookups) forget(by ref) {
+	a := l.askers[by]
+	if a == nil {
+		return
+	}
+	delete(l.askers, by)
+	for _, q := range a.queries {
+		if q.selector == nil {
+			without(l.byName, q.ref, a)
+		} else {
+			without(l.byShelf, q.shelf(), a)
+		}
+	}
+	for _, kind := range a.relies {
+		l.relied[a.label][kind]--
+	}
+}
+
+func without[K comparable](m map[K][]*asker, k K, a *asker) {
+	i := slices.Index(m[k], a)
+	if i < 0 {
+		return
+	}
+	last := len(m[k]) - 1
+	m[k][i], m[k][last] = m[k][last], nil
+	if m[k] = m[k][:last]; last == 0 {
+		delete(m, k)
+	}
+}
+
+// hold returns why the absence of an object that a source would have derived is
+// uncertain: a kind that its derivations rely on is not synced. The label is
+// the word of the source's kind, "" that of any.
+func (l *lookups) hold(label string) string {
+	for _, kind := range l.opened {
+		for of, relied := range l.relied {
+			if !l.status[kind].Synced && relied[kind] > 0 && (label == "" || label == of) {
+				return l.untold(kind).Error()
+			}
+		}
+	}
+	return ""
+}
+
+// reliedOn reports whether what any object wants depends on a kind.
+func (l *lookups) reliedOn(kind schema.GroupVersionKind) bool {
+	for _, relied := range l.relied {
+		if relied[kind] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// settled reports whether every kind that was asked for has been read, or tried
+// to the end.
+func (l *lookups) settled() bool {
+	return !slices.ContainsFunc(l.opened, func(kind schema.GroupVersionKind) bool {
+		s := l.status[kind]
+		return !s.Synced && !s.Frozen()
+	})
+}
+
+// frozen tells of the kinds that are read for others' sake and cannot be told.
+func (l *lookups) frozen() []Check {
+	var out []Check
+	for _, kind := range l.opened {
+		_, chosen := l.chosen[kind]
+		if s := l.status[kind]; !chosen && s.Frozen() && l.reliedOn(kind) {
+			out = append(out, Check{Name: "objects " + kind.Kind, OK: true, Warn: true, State: "frozen: " + s.Reason})
+		}
+	}
+	return out
+}
+
+// untold returns why a kind's objects cannot be told, nil if they can.
+func (l *lookups) untold(kind schema.GroupVersionKind) error {
+	status := l.status[kind]
+	switch {
+	case status.Synced:
+		return nil
+	case status.Denied && !l.synced[kind]:
+		return &untold{fmt.Sprintf("%s objects cannot be read: %s", kind.Kind, status.Reason), source.ErrDenied}
+	case status.Reason != "":
+		return &untold{fmt.Sprintf("%s objects cannot be read: %s", kind.Kind, status.Reason), nil}
+	}
+	return &untold{kind.Kind + " objects have not been read yet", nil}
+}
+
+// untold says why a question has no answer at present.
+type untold struct {
+	text  string
+	cause error
+}
+
+func (u *untold) Error() string { return u.text }
+func (u *untold) Unwrap() error { return u.cause }
+
+// reader is the [source.Lookup] of one derivation.
+type reader struct {
+	*lookups
+	asker *asker
+}
+
+// Get implements [source.Lookup].
+func (r *reader) Get(kind schema.GroupVersionKind, namespace, name string) (source.Object, error) {
+	at := ref{kind, types.NamespacedName{Namespace: namespace, Name: name}}
+	if err := r.ask(query{ref: at}); err != nil {
+		return nil, err
+	}
+	return r.objects[shelf{kind: kind}][at.key], nil
+}
+
+// List implements [source.Lookup].
+func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]source.Object, error) {
+	q := query{ref: ref{kind, types.NamespacedName{Namespace: namespace}}, selector: selector}
+	if err := r.ask(q); err != nil {
+		return nil, err
+	}
+	key := namespace + "/" + selector.String()
+	if known, ok := r.lists[kind][key]; ok {
+		return known, nil
+	}
+	from := q.shelf()
+	if namespace == "" || !strings.HasPrefix(from.label, filedBy+"=") {
+		from.label = ""
+	}
+	var out []source.Object
+	for _, o := range r.objects[from] {
+		if selector.Matches(labels.Set(o.GetLabels())) {
+			out = append(out, o)
+		}
+	}
+	slices.SortFunc(out, func(a, b source.Object) int {
+		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
+	})
+	if r.lists[kind] == nil {
+		r.lists[kind] = map[string][]source.Object{}
+	}
+	r.lists[kind][key] = out
+	return out, nil
+}
+
+// ask notes a query and returns why it has no answer.
+func (r *reader) ask(q query) error {
+	if err := r.open(q.ref.kind); err != nil {
+		return err
+	}
+	err := r.untold(q.ref.kind)
+	q.untold = err != nil
+	r.asker.queries = append(r.asker.queries, q)
+	return err
+}
+
+// open has the feed read a kind, if it does not yet.
+func (l *lookups) open(kind schema.GroupVersionKind) error {
+	if slices.Contains(l.opened, kind) {
+		return nil
+	}
+	if err := l.add(kind); err != nil {
+		return fmt.Errorf("read %s objects: %w", kind.Kind, err)
+	}
+	l.opened = append(l.opened, kind)
+	return nil
+}
