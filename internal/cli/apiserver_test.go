@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -62,4 +63,12 @@ func startMetadata(ts *testscript.TestScript) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	ts.Defer(server.Close)
 	ts.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.URL)
+}
+
+// startSilence takes connections, and nothing else.
+func startSilence(ts *testscript.TestScript) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { ts.Check(listener.Close()) })
+	ts.Setenv("SILENCE", "http://"+listener.Addr().String())
 }

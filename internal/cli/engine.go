@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -113,6 +114,22 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, log: call.log},
 	})
 	return e, nil
+}
+
+// once makes one pass, within the time that it may take. Nothing is left undone
+// by halves: a batch under way is finished.
+func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report, error) {
+	if o.Timeout == 0 {
+		return e.Once(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	report, err := e.Once(limited)
+	if limited.Err() != nil && ctx.Err() == nil {
+		err = errors.Join(err, errorf("ask again, for what is done stays done; --timeout=1h gives it an hour, --timeout=0 as long as it takes",
+			"not all was done within %s", o.Timeout))
+	}
+	return report, err
 }
 
 // lease returns the right to write. A command that makes one pass, or writes

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -395,5 +396,38 @@ func TestKOps(t *testing.T) {
 	run, s, _, err := settingsOf(without, nil)
 	if err != nil || s.Owner != "kops-c.example.com" || !slices.Equal(run.Route53.ZoneIDFilter, []string{"Z1"}) {
 		t.Errorf("without it: %+v, %v", s, err)
+	}
+}
+
+// docs/flags.md says of every flag of ExternalDNS's what becomes of it, and names
+// no flag that is none.
+func TestFlagsAreDocumented(t *testing.T) {
+	m, err := newModel(&runCommand{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/flags.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]bool{}
+	for _, match := range regexp.MustCompile("`(?:--)?([a-z0-9-]+)`").FindAllStringSubmatch(string(page), -1) {
+		named[match[1]] = true
+	}
+	known := map[string]bool{"version": true, "help": true, "print-config": true, "name": true, "no-name": true}
+	for _, f := range foreignFlags() {
+		known[f.name] = true
+	}
+	for _, f := range legacyFlags(t) {
+		known[f.name] = true
+		if !named[f.name] {
+			t.Errorf("--%s is not in docs/flags.md", f.name)
+		}
+	}
+	for _, match := range regexp.MustCompile("`--([a-z0-9-]+)").FindAllStringSubmatch(string(page), -1) {
+		bare := strings.TrimPrefix(match[1], "no-")
+		if name := match[1]; !known[name] && m.flags[name] == nil && m.flags[bare] == nil {
+			t.Errorf("docs/flags.md names --%s, which is no flag", name)
+		}
 	}
 }

@@ -94,6 +94,9 @@ func (o *Options) Settings() (Settings, error) {
 	if err := o.checkConsole(); err != nil {
 		return Settings{}, err
 	}
+	if o.Timeout < 0 {
+		return Settings{}, errorf("write a time such as 10m, or 0 for as long as it takes", "--timeout: %s is less than nothing", o.Timeout)
+	}
 	var err error
 	if s.Pacing, err = o.pacing(); err != nil {
 		return Settings{}, err

@@ -147,6 +147,7 @@ func TestSettingsRefuse(t *testing.T) {
 		{usual + "--max-deletes=many", `--max-deletes: "many" is neither a share nor a number`, limits},
 		{usual + "--max-deletes=101%", `--max-deletes: "101%" is more than all`, limits},
 		{usual + "--delete-grace=-1s", "--delete-grace: -1s is less than nothing", "write a time such as 10s, or 0"},
+		{usual + "--timeout=-1s", "--timeout: -1s is less than nothing", "write a time such as 10m, or 0 for as long as it takes"},
 		{usual + "--approve=all", `--approve: "all" is no ID of held deletions`,
 			`it is ten digits and letters from a to f; "signpost plan" shows it`},
 		{usual + "--domain-filter=exa..mple", `--domain-filter or --exclude-domains: domain name "exa..mple": ` +

@@ -45,7 +45,7 @@ func (c *planCommand) Run(ctx context.Context, call *call) error {
 	}
 	progress := newProgress(call.Stderr, call.terminal && !call.log.Enabled(ctx, slog.LevelInfo))
 	progress.show("reading " + e.feed.String() + " and the zones")
-	report, err := e.Once(ctx)
+	report, err := c.once(ctx, e)
 	progress.clear()
 	if printErr := c.print(call, report); printErr != nil {
 		return printErr

@@ -49,7 +49,7 @@ func (c *runCommand) Run(ctx context.Context, call *call) error {
 		return err
 	}
 	if c.Once {
-		report, err := e.Once(ctx)
+		report, err := c.once(ctx, e)
 		errs := []error{err}
 		for _, hold := range report.Holds {
 			errs = append(errs, hold)

@@ -31,6 +31,7 @@ import (
 //	dig NAME TYPE       ask the emulator's DNS
 //	calls               print the calls of the API since the last time, one a line
 //	apiserver [DENIED]  run an API server with one Ingress, at $APISERVER, that denies a resource
+//	silence             listen at $SILENCE, and never answer
 //	metadata            run an instance metadata service that has no role to give
 func TestScripts(t *testing.T) {
 	examples, err := filepath.Abs("../../examples")
@@ -74,6 +75,10 @@ func TestScripts(t *testing.T) {
 			"apiserver": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), -1)
 				startAPIServer(ts, args)
+			},
+			"silence": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 0)
+				startSilence(ts)
 			},
 			"metadata": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 0)
