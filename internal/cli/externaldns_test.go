@@ -146,6 +146,12 @@ func checkModelled(t *testing.T, m *model, flag *kong.Flag, f legacy) {
 	if got := kindOf(flag); got != f.kind {
 		t.Errorf("kind %s, want %s", got, f.kind)
 	}
+	if slices.Contains([]string{"txt-encrypt-aes-key", "aws-assume-role-external-id"}, f.name) && !flag.Tag.Has("secret") {
+		t.Error("ExternalDNS does not print the value: the flag needs the tag secret")
+	}
+	if strings.HasSuffix(f.name, "-template") && flag.Tag.Get("comma") != "ok" {
+		t.Error("a template may hold a comma: the flag needs the tag comma")
+	}
 	// Defaults that are ours on purpose.
 	differs := map[string]string{
 		"annotation-prefix": "both of ExternalDNS's are read",

@@ -26,9 +26,18 @@ func settingsOf(args string, vars map[string]string) (runCommand, Settings, []st
 	return run, s, p.warnings, err
 }
 
-func filter(t *testing.T, include ...string) dns.Filter {
+// filter makes a filter of domains; those that begin with - are excluded.
+func filter(t *testing.T, domains ...string) dns.Filter {
 	t.Helper()
-	f, err := dns.NewFilter(include, nil)
+	var include, exclude []string
+	for _, d := range domains {
+		if bare, ok := strings.CutPrefix(d, "-"); ok {
+			exclude = append(exclude, bare)
+		} else {
+			include = append(include, d)
+		}
+	}
+	f, err := dns.NewFilter(include, exclude)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,6 +81,21 @@ func TestKnownArgumentLists(t *testing.T) {
 			args: `--log-level=info --log-format=text --interval=1m --source=service --source=ingress
 				--policy=upsert-only --registry=txt --provider=aws`,
 			want:  usual(func(s *Settings) { s.Pacing.Rotation = time.Minute }),
+			level: "info",
+		},
+		{
+			name: "ExternalDNS's Helm chart with most of its values",
+			args: `--log-level=info --log-format=json --interval=1m --events --source=service --source=ingress --policy=sync
+				--registry=txt --txt-owner-id=eu-1 --txt-suffix=-owner --namespace=web --domain-filter=example.com --domain-filter=example.org
+				--exclude-domains=internal.example.com --label-filter=team=web --annotation-filter=env!=test
+				--annotation-prefix=external-dns.alpha.kubernetes.io/ --managed-record-types=A --managed-record-types=CNAME --provider=aws
+				--aws-batch-change-interval=10s --aws-batch-change-size=1e+06 --no-aws-evaluate-target-health --aws-zone-type=public
+				--aws-zones-cache-duration=1h --min-event-sync-interval=5m --txt-cache-interval=1h`,
+			want: usual(func(s *Settings) {
+				s.Policy, s.Owner, s.Suffix, s.Types = "sync", "eu-1", "-owner", []dns.Type{dns.A, dns.CNAME}
+				s.Filter, s.Batch = filter(t, "example.com", "example.org", "-internal.example.com"), dns.BatchSize{Changes: 1e6}
+				s.Pacing = controller.Pacing{Window: window, Rotation: time.Minute, Apart: 5 * time.Minute, Pause: 10 * time.Second, ZoneList: time.Hour}
+			}),
 			level: "info",
 		},
 		{
