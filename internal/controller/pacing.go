@@ -10,15 +10,15 @@ type Pacing struct {
 	// Window gathers changes into one batch.
 	Window Window
 
-	// Gather, if not 0, keeps changes until this long after the last
-	// synchronisation began, and then writes all of them. A synchronisation
-	// begins when a window closes and its names are planned; the first, which
+	// Gather, if not 0, keeps changes until the next of the moments that lie this
+	// far apart, and then writes all of them. The first synchronisation, which
 	// reads the zones, waits for nothing.
 	Gather time.Duration
 
-	// Apart is the least time between the beginnings of two synchronisations. A
-	// change that comes sooner waits for the rest of it, and takes along what
-	// comes meanwhile. Unlike Gather it delays no change that comes alone.
+	// Apart is the least time between the beginnings of two synchronisations, which
+	// begin when a window closes. A change that comes sooner waits for the rest of
+	// it, and takes along what comes meanwhile. It delays no change that comes
+	// alone.
 	Apart time.Duration
 
 	// Rotation, if not 0, is how long the audit may take to look at every record
@@ -69,4 +69,17 @@ func (p Pacing) complete() Pacing {
 	}
 	p.ZoneList = max(p.ZoneList, leastZoneList)
 	return p
+}
+
+// opens returns when changes that came at a time may be planned, given when the
+// pace began to be kept and when the last synchronisation began.
+func (p Pacing) opens(came, began, last time.Time) time.Time {
+	at := came
+	if p.Gather > 0 {
+		at = began.Add((came.Sub(began)/p.Gather + 1) * p.Gather)
+	}
+	if earliest := last.Add(p.Apart); at.Before(earliest) {
+		at = earliest
+	}
+	return at
 }

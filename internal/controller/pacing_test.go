@@ -20,3 +20,26 @@ func TestPacingIsUsualWhereNothingIsAsked(t *testing.T) {
 		}
 	}
 }
+
+func TestPacingOpens(t *testing.T) {
+	zero := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int) time.Time { return zero.Add(time.Duration(seconds) * time.Second) }
+	never := time.Time{}
+	for _, tt := range []struct {
+		name                    string
+		pacing                  Pacing
+		came, began, last, want time.Time
+	}{
+		{"usual", Pacing{}, at(10), at(0), at(10), at(10)},
+		{"apart, the first", Pacing{Apart: 5 * time.Second}, at(10), at(0), never, at(10)},
+		{"apart, soon after", Pacing{Apart: 5 * time.Second}, at(10), at(0), at(7), at(12)},
+		{"apart, long after", Pacing{Apart: 5 * time.Second}, at(10), at(0), at(1), at(10)},
+		{"gathered", Pacing{Gather: time.Minute}, at(10), at(0), never, at(60)},
+		{"gathered, at the moment", Pacing{Gather: time.Minute}, at(60), at(0), at(60), at(120)},
+		{"gathered and apart", Pacing{Gather: time.Minute, Apart: 90 * time.Second}, at(70), at(0), at(60), at(150)},
+	} {
+		if got := tt.pacing.opens(tt.came, tt.began, tt.last); !got.Equal(tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got.Sub(zero), tt.want.Sub(zero))
+		}
+	}
+}
