@@ -65,6 +65,8 @@ type Listed struct {
 	Name        string
 	Values      []string
 	AliasTarget string
+
+	Latitude, Longitude string // of [Geoproximity]
 }
 
 // NewRecordSet returns the set of the given values, canonical, sorted and
@@ -89,7 +91,7 @@ func NewAlias(key Key, alias Alias) RecordSet { return RecordSet{Key: key, Alias
 
 // WithListed returns r with the spelling in which it was listed.
 func (r RecordSet) WithListed(l Listed) RecordSet {
-	if l.Name == "" && l.Values == nil && l.AliasTarget == "" {
+	if l.Name == "" && l.Values == nil && l.AliasTarget == "" && l.Latitude == "" && l.Longitude == "" {
 		r.listed = nil
 		return r
 	}
@@ -139,37 +141,3 @@ func (r RecordSet) Size() (values, chars int) {
 // String returns the set in zone-file notation, one line a record, without a
 // final newline (see [Format]).
 func (r RecordSet) String() string { return strings.Join(r.lines(Root), "\n") }
-
-// Routing says how a service chooses among the sets of one name and type. It
-// is a closed set: nil, [Weighted], [Latency], [Failover], [Geolocation],
-// [Geoproximity], [MultiValue]. All are comparable with ==.
-type Routing interface {
-	// Policy returns the name of the policy in lower case.
-	Policy() string
-	fields() []field
-}
-
-type (
-	// Weighted takes each set in proportion to its weight, 0 to 255.
-	Weighted struct{ Weight int64 }
-	// Latency takes the set whose AWS region answers fastest.
-	Latency struct{ Region string }
-	// Failover takes the PRIMARY while it is healthy, else the SECONDARY.
-	Failover struct{ Role string }
-	// Geolocation takes the set for the asker's place; country "*" is the default.
-	Geolocation struct{ Continent, Country, Subdivision string }
-	// Geoproximity takes the nearest set; exactly one place is given. Bias runs from -99 to 99.
-	Geoproximity struct {
-		Region, LocalZoneGroup, Latitude, Longitude string
-		Bias                                        int32
-	}
-	// MultiValue answers with up to eight healthy sets.
-	MultiValue struct{}
-)
-
-func (Weighted) Policy() string     { return "weighted" }
-func (Latency) Policy() string      { return "latency" }
-func (Failover) Policy() string     { return "failover" }
-func (Geolocation) Policy() string  { return "geolocation" }
-func (Geoproximity) Policy() string { return "geoproximity" }
-func (MultiValue) Policy() string   { return "multivalue" }

@@ -10,6 +10,11 @@ type Traits struct {
 	Routing bool
 	// Atomic is true where a batch happens as a whole or not at all.
 	Atomic bool
+	// MaxSetValues bounds the values of one set; 0 is no bound.
+	MaxSetValues int
+	// MaxRouted bounds the routed sets of one name and type by their policy; what
+	// it lacks has no bound.
+	MaxRouted map[string]int
 	// MaxValues and MaxChars bound a batch (see [Group.Size]); 0 is no bound.
 	MaxValues, MaxChars int
 	// Batch is what a batch shall hold, where a person wants less of it than the
@@ -28,6 +33,12 @@ type AliasZone struct {
 	ID string
 	// NoHealth is true where a target's health cannot be evaluated.
 	NoHealth bool
+	// PublicOnly is true where a private zone may hold no such alias.
+	PublicOnly bool
+	// IPv4Only is true where the targets have no IPv6 addresses.
+	IPv4Only bool
+	// OnDemand is true where a CNAME becomes an alias only if its object asks.
+	OnDemand bool
 }
 
 // AliasZone returns the zone for an alias to target, by the longest suffix.

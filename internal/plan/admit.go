@@ -62,6 +62,12 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 	if _, taken := d.claims[key]; taken {
 		return NotOwned, "the TXT set there claims another record set; ask for another name"
 	}
+	if reason, message := d.unfit(want); reason != "" {
+		return reason, message
+	}
+	if reason, message := d.crowded(want); reason != "" {
+		return reason, message
+	}
 	if s == nil {
 		if other := d.refusedWith(want); other != nil {
 			return other.refused, fmt.Sprintf("it waits for %s, which is wanted with it and refused", other.set.Key)

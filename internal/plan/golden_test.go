@@ -27,9 +27,9 @@ var zone = dns.Zone{ID: "Z1", Name: "example.com."}
 // what it is about; its sections are
 //
 //	rules    one a line: "owner me", "policy sync", "types A AAAA", "prefix edns.", "suffix -x", "wildcard any",
-//	         "prefer-cname", "evaluate-health", "noop", "no-routing", "include NAME", "exclude NAME", "max-values 4"
+//	         "prefer-cname", "evaluate-health", "noop", "no-routing", "prefer-alias", "by-stack", "refuse-private", "max-routed 2" (weighted), "max-set-values 2", "include NAME", "exclude NAME", "max-values 4"
 //	zone     what it holds; behind "#" at the end of a line "listed VALUE" or "opaque FIELD"
-//	wants    one a line: OBJECT CREATED [no-alias] [health=BOOL] | RECORD
+//	wants    one a line: OBJECT CREATED [no-alias] [alias=true|A|AAAA] [target-zone=ID] [zone=ID] [ipv4] [health=BOOL] | RECORD
 //	names    which names are planned, if not all
 //	held     OBJECT or KIND or "" (unlabelled) | why
 //	frozen   NAME | why
@@ -228,11 +228,20 @@ func (s *scene) want(line [2]string) plan.Want {
 	s.fatal(err)
 	w := plan.Want{By: by, Set: sets[0]}
 	for _, option := range fields[2:] {
+		option, value, _ := strings.Cut(option, "=")
 		switch option {
+		case "alias":
+			w.Alias = map[string]plan.AliasMode{"true": plan.AliasAlways, "A": plan.AliasA, "AAAA": plan.AliasAAAA}[value]
+		case "target-zone":
+			w.AliasZone = value
+		case "zone":
+			w.Zone = value
+		case "ipv4":
+			w.Stack = plan.StackIPv4
 		case "no-alias":
 			w.Alias = plan.AliasNever
-		case "health=true", "health=false":
-			yes := option == "health=true"
+		case "health":
+			yes := value == "true"
 			w.EvaluateHealth = &yes
 		default:
 			s.t.Fatalf("option %q", option)
@@ -254,6 +263,7 @@ func object(resource string) plan.Object {
 var aliases = map[dns.Name]dns.AliasZone{
 	"eu-west-1.elb.amazonaws.com.": {ID: "ZELB"},
 	"cloudfront.net.":              {ID: "ZCDN", NoHealth: true},
+	"s3-website.amazonaws.com.":    {ID: "ZS3", IPv4Only: true, OnDemand: true},
 }
 
 func (s *scene) rules() plan.Rules {
@@ -293,6 +303,20 @@ func (s *scene) rules() plan.Rules {
 			noop = true
 		case "no-routing":
 			r.Traits.Routing = false
+		case "prefer-alias":
+			r.PreferAlias = true
+		case "by-stack":
+			r.AliasByStack = true
+		case "refuse-private":
+			r.RefusePrivate = true
+		case "max-routed":
+			n, err := strconv.Atoi(value)
+			s.fatal(err)
+			r.Traits.MaxRouted = map[string]int{"weighted": n}
+		case "max-set-values":
+			n, err := strconv.Atoi(value)
+			s.fatal(err)
+			r.Traits.MaxSetValues = n
 		case "max-values":
 			n, err := strconv.Atoi(value)
 			s.fatal(err)

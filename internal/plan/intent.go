@@ -37,8 +37,15 @@ type Want struct {
 
 	// Alias says what shall become of a CNAME where the provider has aliases.
 	Alias AliasMode
+	// AliasZone is the hosted zone in which the target of an alias lies; "" where
+	// that is for the plan to find out.
+	AliasZone string
 	// EvaluateHealth overrides [Rules.EvaluateHealth] for an alias.
 	EvaluateHealth *bool
+	// Stack is what the target's object says of its addresses.
+	Stack Stack
+	// Zone is the ID of the only hosted zone that may hold the set; "" is any.
+	Zone string
 }
 
 // AliasMode says whether a CNAME may become an alias.
@@ -50,6 +57,21 @@ const (
 	AliasAuto AliasMode = iota
 	// AliasNever leaves a CNAME as it is.
 	AliasNever
+	// AliasAlways makes an A and an AAAA alias of a CNAME, whatever its target is:
+	// a host name of the cloud, one of the zone AliasZone, or one of the same zone.
+	AliasAlways
+	// AliasA and AliasAAAA make one alias of this type.
+	AliasA
+	AliasAAAA
+)
+
+// Stack is of which families the addresses of a target are.
+type Stack int
+
+const (
+	StackUnknown Stack = iota
+	StackIPv4
+	StackDual
 )
 
 // Intent is what one object wants. Wants and an Unknown exclude each other:
@@ -95,6 +117,7 @@ const (
 	NotOwned      Reason = "NotOwned"      // the record set exists and has no claim of ours
 	ClaimTaken    Reason = "ClaimTaken"    // the name of the claim holds something else
 	ApexProtected Reason = "ApexProtected" // NS and SOA at the apex, CNAME at the apex
+	PrivateTarget Reason = "PrivateTarget" // a private address would come into a public zone
 	NotSupported  Reason = "NotSupported"  // the provider cannot hold such a set
 	Oversize      Reason = "Oversize"      // the group exceeds what one batch may hold
 	PolicyForbids Reason = "PolicyForbids" // the policy forbids the change

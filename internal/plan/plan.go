@@ -52,6 +52,9 @@ type Rules struct {
 	Traits dns.Traits
 
 	PreferCNAME    bool // leave a CNAME to a cloud's host name as it is
+	PreferAlias    bool // make an alias of every CNAME whose object does not say
+	AliasByStack   bool // make no AAAA alias to a target that says it has IPv4 only
+	RefusePrivate  bool // publish no private address in a public zone
 	EvaluateHealth bool // the default for aliases
 }
 
@@ -111,6 +114,7 @@ type Refusal struct {
 func Compute(r Rules, in Input) Plan { return compute(r, in, true) }
 
 func compute(r Rules, in Input, short bool) Plan {
+	in.Wants = in.pinned()
 	p := planner{Rules: r, Input: in, claimTypes: r.claimTypes()}
 	type part struct {
 		first dns.Name

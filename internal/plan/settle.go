@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 )
@@ -61,11 +60,11 @@ func settle(name dns.Name, offers []offer) (map[dns.Key]*desired, []Refusal) {
 	var refusals []Refusal
 	for _, o := range offers {
 		if key, winner, clash := contradiction(accepted, o.by, o.sets); clash {
-			refusals = append(refusals, Refusal{
-				Key: key, Objects: []Object{o.by, winner}, Reason: Conflict,
-				Message: fmt.Sprintf("%s holds %s with something else; ask for another name, or make both agree",
-					winner.Resource(), name.Host()),
-			})
+			message := fmt.Sprintf("%s holds %s with something else; ask for another name, or make both agree", winner.Resource(), name.Host())
+			if d := accepted[key]; d != nil && key.SetID != "" {
+				message = fmt.Sprintf("%s holds the set identifier %q at %s; give each object one of its own", winner.Resource(), key.SetID, name.Host())
+			}
+			refusals = append(refusals, Refusal{Key: key, Objects: []Object{o.by, winner}, Reason: Conflict, Message: message})
 			continue
 		}
 		for _, set := range o.sets {
@@ -115,11 +114,7 @@ func excludes(a, b dns.RecordSet) bool {
 	case a.Routing == nil || b.Routing == nil || a.Routing.Policy() != b.Routing.Policy():
 		return true
 	}
-	switch a.Routing.(type) {
-	case dns.Weighted, dns.MultiValue:
-		return false
-	}
-	return a.Routing == b.Routing
+	return dns.SamePlace(a.Routing, b.Routing)
 }
 
 // agree reports whether an object's set is the accepted one or can unite with it.
@@ -157,7 +152,7 @@ func union(a, b []string) []string {
 // offers resolves wants into what each object offers. Where an object
 // contradicts itself the first want by key counts, so that addresses go before
 // a CNAME.
-func (r Rules) offers(wants []Want) ([]offer, []Refusal) {
+func (p *planner) offers(wants []Want) ([]offer, []Refusal) {
 	wants = slices.Clone(wants)
 	slices.SortFunc(wants, func(a, b Want) int {
 		return cmp.Or(a.By.older(b.By), a.Set.Key.Compare(b.Set.Key), cmp.Compare(a.Set.String(), b.Set.String()))
@@ -166,7 +161,7 @@ func (r Rules) offers(wants []Want) ([]offer, []Refusal) {
 	var refusals []Refusal
 	var own map[dns.Key]*desired // what the object of the last offer wants so far
 	for _, w := range wants {
-		sets, refusal := r.resolve(w)
+		sets, refusal := p.resolve(w)
 		if refusal != nil {
 			refusals = append(refusals, *refusal)
 			continue
@@ -190,47 +185,4 @@ func (r Rules) offers(wants []Want) ([]offer, []Refusal) {
 		}
 	}
 	return offers, refusals
-}
-
-// resolve turns a want into the record sets that the provider shall hold, of
-// managed types only: a CNAME to a host name that the provider can alias
-// becomes an A and an AAAA alias.
-func (r Rules) resolve(w Want) ([]dns.RecordSet, *Refusal) {
-	refuse := func(format string, args ...any) ([]dns.RecordSet, *Refusal) {
-		return nil, &Refusal{Key: w.Set.Key, Objects: []Object{w.By}, Reason: NotSupported, Message: fmt.Sprintf(format, args...)}
-	}
-	sets := []dns.RecordSet{w.Set}
-	if w.Set.Type == dns.CNAME && w.Set.Alias == nil {
-		if len(w.Set.Data) != 1 {
-			return refuse("a CNAME has one target, and there are %d: %s", len(w.Set.Data), strings.Join(w.Set.Data, ", "))
-		}
-		target := dns.Name(w.Set.Data[0])
-		if zone, ok := r.Traits.AliasZone(target); ok && !r.PreferCNAME && w.Alias == AliasAuto {
-			sets = r.alias(w, zone, target)
-		}
-	}
-	sets = slices.DeleteFunc(sets, func(s dns.RecordSet) bool { return !r.managed(s.Type) })
-	switch {
-	case len(sets) == 0:
-	case w.Set.Routing != nil && !r.Traits.Routing:
-		return refuse("this DNS service has no %s routing", w.Set.Routing.Policy())
-	case (w.Set.Routing == nil) != (w.Set.SetID == ""):
-		return refuse("a set identifier and a routing policy go together; give both or neither")
-	}
-	return sets, nil
-}
-
-func (r Rules) alias(w Want, zone dns.AliasZone, target dns.Name) []dns.RecordSet {
-	health := r.EvaluateHealth
-	if w.EvaluateHealth != nil {
-		health = *w.EvaluateHealth
-	}
-	var sets []dns.RecordSet
-	for _, t := range []dns.Type{dns.A, dns.AAAA} {
-		set := w.Set
-		set.Type, set.TTL, set.Data = t, 0, nil
-		set.Alias = &dns.Alias{Zone: zone.ID, Target: target, EvaluateHealth: health && !zone.NoHealth}
-		sets = append(sets, set)
-	}
-	return sets
 }

@@ -85,8 +85,11 @@ func drawSet(t *rapid.T, name dns.Name, addresses bool) dns.RecordSet {
 	}
 	if sometimes(t, 5, "routed") {
 		set.SetID = pick(t, "identifier", "blue", "green")
+		region := pick(t, "region", "eu-west-1", "us-east-1")
 		set.Routing = pick[dns.Routing](t, "routing", dns.Weighted{Weight: 1}, dns.Weighted{Weight: 2},
-			dns.Latency{Region: set.SetID}, dns.Failover{Role: "PRIMARY"}, dns.Failover{Role: "SECONDARY"})
+			dns.Latency{Region: region}, dns.Failover{Role: dns.Primary}, dns.Failover{Role: dns.Secondary},
+			dns.Geolocation{Country: "*"}, dns.Geoproximity{Region: region, Bias: rapid.Int32Range(0, 1).Draw(t, "bias")},
+			dns.MultiValue{})
 	}
 	return set
 }

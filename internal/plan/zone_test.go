@@ -71,6 +71,26 @@ func (z *strictZone) apply(batch dns.Batch) error {
 			}
 		}
 	}
+	for _, g := range batch {
+		for _, c := range g {
+			if c.New != nil {
+				if err := z.oneTTL(*c.New); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// oneTTL holds that the weighted sets of a name and type have one TTL, aliases
+// aside, which have none.
+func (z *strictZone) oneTTL(set dns.RecordSet) error {
+	for _, other := range z.sets {
+		if policy(set) == "weighted" && set.Alias == nil && other.Alias == nil && other.Name == set.Name && other.Type == set.Type && other.TTL != set.TTL {
+			return fmt.Errorf("%s: another TTL than that of %s", set.Key, other.Key)
+		}
+	}
 	return nil
 }
 
@@ -92,8 +112,8 @@ func (z *strictZone) add(set dns.RecordSet) error {
 			return fmt.Errorf("%s: a CNAME beside %s", set.Key, other.Key)
 		case other.Type == set.Type && policy(other) != policy(set):
 			return fmt.Errorf("%s: another policy than that of %s", set.Key, other.Key)
-		case other.Type == set.Type && policy(set) == "failover" && other.Routing == set.Routing:
-			return fmt.Errorf("%s: the same role as %s", set.Key, other.Key)
+		case other.Type == set.Type && dns.SamePlace(set.Routing, other.Routing):
+			return fmt.Errorf("%s: for the same case as %s", set.Key, other.Key)
 		}
 	}
 	if set.Alias != nil && set.Alias.Zone == z.ID {

@@ -26,29 +26,14 @@ const (
 	ttlKey              = "ttl"
 	controllerKey       = "controller"
 	hostnameSourceKey   = "ingress-hostname-source"
-	aliasKey            = "alias"
-	setIdentifierKey    = "set-identifier"
-	evaluateHealthKey   = "aws-evaluate-target-health"
 )
-
-// routing reports whether a key asks for a routing policy or a particular
-// alias. Such an object must not be published as something plainer.
-func routing(key string) bool {
-	switch key {
-	case "aws-weight", "aws-region", "aws-failover", "aws-multi-value-answer", "aws-health-check-id",
-		"aws-target-hosted-zone", "aws-hosted-zone-id":
-		return true
-	}
-	return strings.HasPrefix(key, "aws-geolocation-") || strings.HasPrefix(key, "aws-geoproximity-")
-}
 
 func isRead(key string) bool {
 	switch key {
-	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey,
-		aliasKey, setIdentifierKey, evaluateHealthKey:
+	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey:
 		return true
 	}
-	return routing(key)
+	return shapesSets(key)
 }
 
 // annotations are those of one object that Signpost reads.
@@ -97,20 +82,6 @@ func (a *annotations) add(key string, n note) {
 func (a annotations) get(key string) (note, bool) {
 	n := a.byKey[key]
 	return n, n.value != ""
-}
-
-// unsupported returns the full keys, sorted, of annotations that this version
-// cannot follow yet. Of the AWS ones the mere presence counts.
-func (a annotations) unsupported() []string {
-	var keys []string
-	for key, n := range a.byKey {
-		if routing(key) || key == setIdentifierKey && n.value != "" ||
-			key == aliasKey && slices.Contains([]string{"true", "A", "AAAA"}, n.value) {
-			keys = append(keys, n.key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 const maxMessage = 400

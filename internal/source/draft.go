@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -19,6 +18,7 @@ type draft struct {
 	notes    annotations
 	problems []plan.Problem
 	unknown  string // why it cannot be told what the object wants; the first reason stays
+	stack    plan.Stack
 
 	asked  bool       // a name was asked for, legible or not
 	heard  []dns.Name // and these could be read
@@ -69,6 +69,7 @@ func (r *draft) override() (targets, bool) {
 	if !ok {
 		return targets{}, false
 	}
+	r.stack = plan.StackUnknown // it is another target's
 	members := r.list(n, plan.BadTarget)
 	if len(members) == 0 {
 		r.unknown = n.where() + ": there is no target in it"
@@ -156,13 +157,11 @@ func (r *draft) intent() plan.Intent {
 	if !r.asked {
 		return in
 	}
-	if keys := r.notes.unsupported(); len(keys) > 0 {
-		r.giveUp(plan.NotImplemented, "not supported yet: annotation %s; what the object holds stays as it is", strings.Join(keys, ", "))
-	}
 	if len(r.heard) == 0 && r.unknown == "" {
 		r.unknown = "no host name that it asks for can be read"
 	}
-	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}, Alias: r.alias(), EvaluateHealth: r.evaluateHealth()}
+	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}}
+	r.route(&like)
 	for _, name := range slices.Sorted(maps.Keys(r.points)) {
 		in.Wants = append(in.Wants, r.wants(like, name, *r.points[name])...)
 	}
@@ -212,11 +211,12 @@ func (r *draft) wants(like plan.Want, name dns.Name, t targets) []plan.Want {
 	}
 	var wants []plan.Want
 	for typ, data := range values {
-		set, err := dns.NewRecordSet(dns.Key{Name: name, Type: typ}, like.Set.TTL, data...)
+		set, err := dns.NewRecordSet(dns.Key{Name: name, Type: typ, SetID: like.Set.SetID}, like.Set.TTL, data...)
 		if err != nil {
 			r.giveUp(plan.BadTarget, "%v", err)
 			continue
 		}
+		set.Routing, set.HealthCheckID = like.Set.Routing, like.Set.HealthCheckID
 		want := like
 		want.Set = set
 		wants = append(wants, want)
@@ -235,29 +235,4 @@ func (r *draft) ttl() uint32 {
 		return DefaultTTL
 	}
 	return ttl
-}
-
-func (r *draft) alias() plan.AliasMode {
-	n, ok := r.notes.get(aliasKey)
-	switch {
-	case !ok, n.value == "true", n.value == "A", n.value == "AAAA":
-		return plan.AliasAuto // the latter three never get here: see unsupported
-	case n.value == "false":
-		return plan.AliasNever
-	}
-	r.problem(plan.BadAnnotation, "%s: %s is not used: write \"true\" or \"false\"", n.where(), quote(n.value))
-	return plan.AliasAuto
-}
-
-func (r *draft) evaluateHealth() *bool {
-	n, ok := r.notes.get(evaluateHealthKey)
-	if !ok {
-		return nil
-	}
-	yes := strings.EqualFold(n.value, "true")
-	if !yes && !strings.EqualFold(n.value, "false") {
-		r.problem(plan.BadAnnotation, "%s: %s is not used: write \"true\" or \"false\"", n.where(), quote(n.value))
-		return nil
-	}
-	return &yes
 }

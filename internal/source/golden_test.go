@@ -176,8 +176,17 @@ func render(all []derived) (want, problems string) {
 		var extras strings.Builder
 		for _, want := range d.intent.Wants {
 			sets = append(sets, want.Set)
-			if want.Alias == plan.AliasNever {
-				fmt.Fprintf(&extras, "; %s: never an alias\n", want.Set.Key)
+			if mode := [...]string{"", "never an alias", "always an alias", "an A alias", "an AAAA alias"}[want.Alias]; mode != "" {
+				fmt.Fprintf(&extras, "; %s: %s\n", want.Set.Key, mode)
+			}
+			if stack := [...]string{"", "its target has IPv4 only", "its target has both families"}[want.Stack]; stack != "" {
+				fmt.Fprintf(&extras, "; %s: %s\n", want.Set.Key, stack)
+			}
+			if want.AliasZone != "" {
+				fmt.Fprintf(&extras, "; %s: its target lies in zone %s\n", want.Set.Key, want.AliasZone)
+			}
+			if want.Zone != "" {
+				fmt.Fprintf(&extras, "; %s: in zone %s alone\n", want.Set.Key, want.Zone)
 			}
 			if want.EvaluateHealth != nil {
 				fmt.Fprintf(&extras, "; %s: evaluate health %t\n", want.Set.Key, *want.EvaluateHealth)

@@ -12,9 +12,15 @@ import (
 //go:embed aliaszones.txt
 var aliasZonesText string
 
-// kindCloudFront marks the rows whose targets' health cannot be evaluated: API
-// reference, AliasTarget, EvaluateTargetHealth.
-const kindCloudFront = "cloudfront"
+// Kinds of rows with rules of their own (API reference, AliasTarget): the health
+// of a CloudFront distribution cannot be evaluated, and no private zone has an
+// alias to one; a bucket's website and an environment of Elastic Beanstalk have
+// IPv4 addresses only.
+const (
+	kindCloudFront = "cloudfront"
+	kindWebsite    = "s3-website"
+	kindBeanstalk  = "elasticbeanstalk"
+)
 
 // aliasZones reads the embedded table of AWS's own host names.
 func aliasZones() (map[dns.Name]dns.AliasZone, error) { return parseAliasZones(aliasZonesText) }
@@ -26,8 +32,7 @@ func automatic(kind string) bool {
 }
 
 // parseAliasZones reads one row a line, "suffix hosted-zone-id kind", with
-// comments behind "#". Rows of kinds that are not [automatic] are checked and
-// left out.
+// comments behind "#".
 func parseAliasZones(text string) (map[dns.Name]dns.AliasZone, error) {
 	zones, seen := map[dns.Name]dns.AliasZone{}, map[dns.Name]bool{}
 	number := 0
@@ -49,9 +54,9 @@ func parseAliasZones(text string) (map[dns.Name]dns.AliasZone, error) {
 			return nil, fmt.Errorf("alias zones, line %d: %s stands here twice", number, suffix)
 		}
 		seen[suffix] = true
-		if automatic(columns[2]) {
-			zones[suffix] = dns.AliasZone{ID: columns[1], NoHealth: columns[2] == kindCloudFront}
-		}
+		kind := columns[2]
+		zones[suffix] = dns.AliasZone{ID: columns[1], NoHealth: kind == kindCloudFront, PublicOnly: kind == kindCloudFront,
+			IPv4Only: kind == kindWebsite || kind == kindBeanstalk, OnDemand: !automatic(kind)}
 	}
 	return zones, nil
 }

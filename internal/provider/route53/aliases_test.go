@@ -11,7 +11,7 @@ import (
 
 func TestParseAliasZones(t *testing.T) {
 	got, err := parseAliasZones("# a comment\n\nUS-east-1.elb.amazonaws.com  Z35  elb # behind\ncloudfront.net Z2F\tcloudfront\n")
-	want := map[dns.Name]dns.AliasZone{"us-east-1.elb.amazonaws.com.": {ID: "Z35"}, "cloudfront.net.": {ID: "Z2F", NoHealth: true}}
+	want := map[dns.Name]dns.AliasZone{"us-east-1.elb.amazonaws.com.": {ID: "Z35"}, "cloudfront.net.": {ID: "Z2F", NoHealth: true, PublicOnly: true}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
@@ -37,7 +37,13 @@ func TestAliasZones(t *testing.T) {
 		"my-lb-1.us-east-1.elb.amazonaws.com":           {ID: "Z35SXDOTRQ7X7K"},
 		"dualstack.my-lb-1.us-east-1.elb.amazonaws.com": {ID: "Z35SXDOTRQ7X7K"},
 		"My-NLB-1.ELB.us-east-1.amazonaws.com":          {ID: "Z26RNL4JYFTOTI"},
-		"d111111abcdef8.cloudfront.net":                 {ID: "Z2FDTNDATAQYW2", NoHealth: true},
+		"d111111abcdef8.cloudfront.net":                 {ID: "Z2FDTNDATAQYW2", NoHealth: true, PublicOnly: true},
+		"app.eu-west-1.elasticbeanstalk.com":            {ID: "Z2NYPWQ7DFZAZH", IPv4Only: true, OnDemand: true},
+		"s3-website-us-east-1.amazonaws.com":            {ID: "Z3AQBSTGFYJSTF", IPv4Only: true, OnDemand: true},
+		"abc.us-east-1.awsapprunner.com":                {ID: "Z01915732ZBZKC8D32TPT", OnDemand: true},
+		"vpce-1.s3.eu-west-1.vpce.amazonaws.com":        {ID: "Z38GZ743OKFT7T"},
+		"lb-1.cn-north-1.elb.amazonaws.com.cn":          {ID: "Z1GDH35T77C1KE"},
+		"lb-1.elb.us-gov-west-1.amazonaws.com":          {ID: "ZMG1MZ2THAWF1"},
 		"a1.awsglobalaccelerator.com":                   {ID: "Z2BJ6XQ5FK7U4H"},
 	} {
 		name := must(dns.ParseName(host))

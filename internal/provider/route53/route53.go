@@ -48,6 +48,19 @@ const (
 	maxChars  = 32000
 )
 
+// maxSetValues is how many values one record set may hold.
+const maxSetValues = 400
+
+// maxRouted returns how many sets of one name and type each policy may have
+// (developer guide, DNSLimitations).
+func maxRouted() map[string]int {
+	const usual, near = 100, 30
+	return map[string]int{
+		dns.Weighted{}.Policy(): usual, dns.Latency{}.Policy(): usual, dns.Failover{}.Policy(): usual,
+		dns.Geolocation{}.Policy(): usual, dns.MultiValue{}.Policy(): usual, dns.Geoproximity{}.Policy(): near,
+	}
+}
+
 // defaultRegion signs requests where no region is configured: Route 53 is
 // global, and its API lives there.
 const defaultRegion = "us-east-1"
@@ -114,7 +127,7 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 		filter:    filter,
 		partition: partition(cfg.Region),
 		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true,
-			MaxValues: maxValues, MaxChars: maxChars},
+			MaxSetValues: maxSetValues, MaxRouted: maxRouted(), MaxValues: maxValues, MaxChars: maxChars},
 	}, nil
 }
 

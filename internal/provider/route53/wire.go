@@ -36,18 +36,32 @@ func recordSet(name dns.Name, in types.ResourceRecordSet) dns.RecordSet {
 	if aws.ToString(in.Name) != name.Octal() {
 		spelled.Name = aws.ToString(in.Name)
 	}
+	if g, ok := set.Routing.(dns.Geoproximity); ok {
+		set.Routing, spelled.Latitude, spelled.Longitude = coordinates(g)
+	}
 	if in.AliasTarget != nil {
 		set.Alias, spelled.AliasTarget = alias(*in.AliasTarget)
 	} else {
 		set.Data, spelled.Values = values(set.Type, in.ResourceRecords)
 	}
-	if spelled.Name != "" || spelled.Values != nil || spelled.AliasTarget != "" {
-		set = set.WithListed(spelled)
-	}
+	set = set.WithListed(spelled)
 	if opaque := unmodelled(in); opaque != nil {
 		set = set.WithOpaque(opaque)
 	}
 	return set
+}
+
+// coordinates returns the place with canonical coordinates, and those that were
+// listed where they are spelled otherwise.
+func coordinates(g dns.Geoproximity) (out dns.Geoproximity, latitude, longitude string) {
+	out = g
+	if c, err := dns.Coordinate(g.Latitude, dns.MaxLatitude); err == nil && c != g.Latitude {
+		out.Latitude, latitude = c, g.Latitude
+	}
+	if c, err := dns.Coordinate(g.Longitude, dns.MaxLongitude); err == nil && c != g.Longitude {
+		out.Longitude, longitude = c, g.Longitude
+	}
+	return out, latitude, longitude
 }
 
 // unmodelled returns the fields that a change could not repeat.
@@ -147,7 +161,12 @@ func toWire(set dns.RecordSet, spelled dns.Listed) *types.ResourceRecordSet {
 	if set.HealthCheckID != "" {
 		out.HealthCheckId = aws.String(set.HealthCheckID)
 	}
-	setRouting(out, set.Routing)
+	routing := set.Routing
+	if g, ok := routing.(dns.Geoproximity); ok {
+		g.Latitude, g.Longitude = or(spelled.Latitude, g.Latitude), or(spelled.Longitude, g.Longitude)
+		routing = g
+	}
+	setRouting(out, routing)
 	if a := set.Alias; a != nil {
 		out.AliasTarget = &types.AliasTarget{HostedZoneId: aws.String(a.Zone),
 			DNSName: aws.String(or(spelled.AliasTarget, a.Target.Octal())), EvaluateTargetHealth: a.EvaluateHealth}
