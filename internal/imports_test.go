@@ -30,10 +30,11 @@ var rooms = map[string][]string{
 	"provider/providertest": {"dns", "provider"},
 	"zone":                  {"dns", "claim", "plan", "provider"},
 	"controller":            {"dns", "plan", "source", "objects", "lease", "provider", "zone"},
+	"publicip":              {"dns", "claim", "plan", "provider"},
 	"console":               {"controller"},
 	"emulator":              {},
 	"cli": {"dns", "claim", "plan", "source", "objects", "lease", "provider", "provider/route53", "zone",
-		"controller", "console", "emulator"},
+		"controller", "console", "publicip", "emulator"},
 }
 
 // guarded says which rooms may import packages that drag a world in, or an
@@ -47,8 +48,8 @@ var guarded = map[string][]string{
 	"github.com/prometheus":                  {"controller", "console", "cli"},
 	"github.com/alecthomas/kong":             {"cli"},
 	"github.com/miekg/dns":                   {"emulator"},
-	"net/http":                               {"objects", "provider/route53", "controller", "console", "emulator", "cli"},
-	"os":                                     {"objects", "lease", "provider/route53", "console", "emulator", "cli"},
+	"net/http":                               {"objects", "provider/route53", "controller", "console", "publicip", "emulator", "cli"},
+	"os":                                     {"objects", "lease", "provider/route53", "console", "publicip", "emulator", "cli"},
 	"testing":                                {"provider/providertest"},
 	"github.com/fsnotify":                    {"objects"},
 	"github.com/google/go-containerregistry": {},

@@ -27,6 +27,7 @@ func commands() []command {
 		runWord(),
 		planWord(),
 		approveWord(),
+		publishWord(),
 		demoWord(),
 		emulatorWord(),
 		versionWord(),

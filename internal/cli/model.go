@@ -50,6 +50,8 @@ func groups() []kong.Group {
 		{Key: "pace", Title: "When"},
 		{Key: "output", Title: "Output"},
 		{Key: "watching", Title: "Logging and metrics"},
+		{Key: "publish", Title: "What to publish, and how"},
+		{Key: "address", Title: "Where the address comes from"},
 		{Key: "emulator", Title: "What it serves"},
 		{Key: "instance", Title: "The instance it stands for"},
 		{Key: "trouble", Title: "Trouble to make"},

@@ -28,6 +28,7 @@ import (
 //	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API,
 //	                    and with --instance the metadata service's too
 //	zone DOMAIN         print what the zone holds, without its SOA and NS
+//	record NAME TYPE VALUE  put a record set into the first zone of the emulator, whose ID is $ZONE
 //	dig NAME TYPE       ask the emulator's DNS
 //	calls               print the calls of the API since the last time, one a line
 //	apiserver [DENIED]  run an API server with one Ingress, at $APISERVER, that denies a resource
@@ -65,6 +66,10 @@ func TestScripts(t *testing.T) {
 				answer, err := ask(emulationOf(ts).dns, args[0], args[1])
 				ts.Check(err)
 				fmt.Fprintln(ts.Stdout(), strings.Join(answer, "\n"))
+			},
+			"record": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 3)
+				putRecord(ts, args[0], args[1], args[2])
 			},
 			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 0)
@@ -150,6 +155,11 @@ func startEmulator(ts *testscript.TestScript, args []string) {
 	if lines.Scan() {
 		e.dns = strings.Fields(lines.Text())[1]
 	}
+	if lines.Scan() {
+		if _, id, ok := strings.Cut(lines.Text(), "("); ok {
+			ts.Setenv("ZONE", strings.TrimSuffix(id, ")"))
+		}
+	}
 	if e.dns == "" {
 		ts.Fatalf("the emulator has printed no addresses: %s", e.calls)
 	}
@@ -203,6 +213,22 @@ func printZone(ts *testscript.TestScript, domain string) {
 	}
 	all = slices.DeleteFunc(all, func(s dns.RecordSet) bool { return s.Name == zones[i].Name && (s.Type == "SOA" || s.Type == "NS") })
 	fmt.Fprint(ts.Stdout(), dns.Format(dns.Root, all))
+	e := emulationOf(ts)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = calls
+}
+
+// putRecord writes as a person would, which does not count among the calls.
+func putRecord(ts *testscript.TestScript, name, typ, value string) {
+	calls := emulationOf(ts).fetch()
+	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
+	ts.Check(err)
+	owner, err := dns.ParseName(name)
+	ts.Check(err)
+	set, err := dns.NewRecordSet(dns.Key{Name: owner, Type: dns.Type(typ)}, 60, value)
+	ts.Check(err)
+	ts.Check(p.Apply(context.Background(), dns.Zone{ID: ts.Getenv("ZONE")}, dns.Batch{{{New: &set}}}))
 	e := emulationOf(ts)
 	e.mu.Lock()
 	defer e.mu.Unlock()

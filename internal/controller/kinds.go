@@ -2,11 +2,13 @@ package controller
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/source"
 )
 
 // learn notes the status of the kinds and reports whether one became synced.
@@ -54,6 +56,9 @@ func (c *Controller) hold(resource string) string {
 		return why
 	}
 	label, _, _ := strings.Cut(resource, "/")
+	if resource != "" && !c.reads(label) {
+		return "no source of this program reads objects of the kind " + label + ", so that nobody can tell whether it is gone"
+	}
 	for _, k := range c.Kinds {
 		s := c.kinds[k.GVK]
 		if s.Synced || resource != "" && k.Label != label {
@@ -65,6 +70,13 @@ func (c *Controller) hold(resource string) string {
 		return "source " + k.Source + " is frozen: " + s.Reason
 	}
 	return c.lookups.hold(label)
+}
+
+// reads reports whether some source, chosen or not, reads objects of a kind. What other programs and "signpost publish-ip"
+// claim under an owner id that is also ours is not.
+func (c *Controller) reads(label string) bool {
+	known := func(k source.Kind) bool { return k.Label == label }
+	return slices.ContainsFunc(c.Kinds, known) || slices.ContainsFunc(source.Kinds(source.Sources()...), known)
 }
 
 func (c *Controller) frozenKinds() error {
