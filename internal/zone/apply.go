@@ -17,6 +17,7 @@ import (
 // that the rest was not tried.
 func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conflicts []Failure, err error) {
 	w.Announce(batch)
+	d := denials{w: w}
 	for pending := []dns.Batch{batch}; len(pending) > 0; {
 		b := pending[0]
 		pending = pending[1:]
@@ -26,29 +27,85 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 		err := w.send(ctx, b)
 		if err == nil {
 			w.accept(b, out)
+			d.landed = true
 			continue
 		}
-		if !errors.Is(err, provider.ErrRejected) && !errors.Is(err, provider.ErrConflict) {
-			if ctx.Err() == nil {
-				w.log.Error(fmt.Sprintf("Failure in zone %s when submitting change batch: %v", w.zone.Name, err))
-			}
-			return conflicts, fmt.Errorf("change record sets in %s: %w", w.zone, err)
+		denied := errors.Is(err, provider.ErrDenied)
+		if !denied && !errors.Is(err, provider.ErrRejected) && !errors.Is(err, provider.ErrConflict) {
+			return conflicts, w.stopped(ctx, err)
 		}
 		good, bad := w.split(b, err)
-		if len(bad) == 0 {
+		switch {
+		case denied && !named(err):
+			parts, err := d.part(ctx, b, err, out)
+			if err != nil {
+				return conflicts, w.stopped(ctx, err)
+			}
+			pending = append(pending, parts...)
+			continue
+		case errors.Is(err, provider.ErrFull):
+			good, bad = w.crowded(b, err)
+		case len(bad) == 0:
 			pending = append(pending, b[:len(b)/2], b[len(b)/2:])
 			continue
 		}
 		for _, f := range bad {
-			if errors.Is(f.Err, provider.ErrRejected) {
-				w.reject([]Failure{f}, out)
-			} else {
+			if errors.Is(f.Err, provider.ErrConflict) && !errors.Is(f.Err, provider.ErrRejected) {
 				conflicts = append(conflicts, f)
+			} else {
+				w.reject([]Failure{f}, out)
 			}
 		}
 		pending = append(pending, good)
 	}
+	if len(d.failed) > 0 && !d.landed {
+		// Nobody may write at all: that is no fault of these groups.
+		return conflicts, w.stopped(ctx, d.failed[0].Err)
+	}
+	w.reject(d.failed, out)
 	return conflicts, nil
+}
+
+// stopped says why no more is tried.
+func (w *Worker) stopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		w.log.Error(fmt.Sprintf("Failure in zone %s when submitting change batch: %v", w.zone.Name, err))
+	}
+	return fmt.Errorf("change record sets in %s: %w", w.zone, err)
+}
+
+// named reports whether the service named groups of the batch.
+func named(err error) bool {
+	var e *provider.Error
+	return errors.As(err, &e) && len(e.Groups) > 0
+}
+
+// crowded parts a batch for which the zone has no room: what adds no record set
+// may go on.
+func (w *Worker) crowded(b dns.Batch, err error) (good dns.Batch, bad []Failure) {
+	for _, g := range b {
+		adds := 0
+		for _, c := range g {
+			switch c.Action() {
+			case dns.Create:
+				adds++
+			case dns.Delete:
+				adds--
+			}
+		}
+		if adds > 0 {
+			bad = append(bad, Failure{g, w.owners(g), err})
+		} else {
+			good = append(good, g)
+		}
+	}
+	if len(bad) == 0 { // it is not what it seems
+		good = nil
+		for _, g := range b {
+			bad = append(bad, Failure{g, w.owners(g), err})
+		}
+	}
+	return good, bad
 }
 
 // reject gives groups up.
@@ -74,7 +131,7 @@ const manyFailures = 10
 
 // accept writes an accepted batch into the image and the outcome.
 func (w *Worker) accept(b dns.Batch, out *Outcome) {
-	w.image.Apply(b)
+	w.write(b)
 	n := 0
 	for _, g := range b {
 		for _, c := range g {
@@ -85,6 +142,18 @@ func (w *Worker) accept(b dns.Batch, out *Outcome) {
 		}
 	}
 	w.log.Info(fmt.Sprintf("%d record(s) were successfully updated", n))
+}
+
+// write writes a batch through into the image.
+func (w *Worker) write(b dns.Batch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.image.Apply(b)
+	for _, g := range b {
+		for _, c := range g {
+			w.walk.written[c.Key().Name] = true
+		}
+	}
 }
 
 // split parts a batch into the groups that the service's answer names, each

@@ -29,7 +29,7 @@ func TestBurstThenRate(t *testing.T) {
 func TestConfiguredRate(t *testing.T) {
 	governed(t, GovernorConfig{Rate: 2, Burst: 1}, func(g *govern) {
 		for range 4 {
-			g.call(Audit, "Z1", nil)
+			g.call(Load, "Z1", nil)
 		}
 		g.same("calls", every(4, 1, 500*time.Millisecond), times(g.took()))
 	})
@@ -57,10 +57,10 @@ func TestSlowFirstCall(t *testing.T) {
 func TestHangingCalls(t *testing.T) {
 	governed(t, GovernorConfig{}, func(g *govern) {
 		for i := range 5 {
-			g.wg.Go(func() { g.long(Audit, fmt.Sprint(i), 30*time.Second, errCut) })
+			g.wg.Go(func() { g.long(Load, fmt.Sprint(i), 30*time.Second, errCut) })
 		}
 		time.Sleep(4 * time.Second)
-		if have := g.Stats().Calls[Audit]; have != 5 {
+		if have := g.Stats().Calls[Load]; have != 5 {
 			t.Errorf("%d audits were begun within 4 s, want all 5", have)
 		}
 		synctest.Wait()

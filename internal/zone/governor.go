@@ -18,13 +18,14 @@ type Priority int
 const (
 	Write     Priority = iota // changes record sets
 	PointRead                 // reads what a write waits for
-	Audit                     // reads what nobody waits for
+	Load                      // reads a zone for the first time, or lists the zones
+	Audit                     // reads again what nobody waits for
 	priorities
 )
 
 // String returns a word for logs and metrics.
 func (p Priority) String() string {
-	return [...]string{"write", "point-read", "audit"}[p]
+	return [...]string{"write", "point-read", "load", "audit"}[p]
 }
 
 const (
@@ -33,6 +34,12 @@ const (
 	DefaultRate  = 5
 	DefaultBurst = 5
 
+	// auditEvery is the least pause between two audits: 8 a minute, of all zones of
+	// the account together.
+	auditEvery = time.Minute / 8
+	// auditShare is the part of the present rate that audits may have.
+	auditShare = 1.0 / 5
+
 	// A busy zone waits for the first pause, then for ever longer ones.
 	firstZonePause   = 250 * time.Millisecond
 	longestZonePause = 10 * time.Second
@@ -40,9 +47,8 @@ const (
 
 // turns is how often calls of a better priority may go before a waiting one. A
 // call in 10 is enough for conflicts to be looked up while writes queue. A call
-// in 25 is 12 a minute at the default rate, above what audits ask for, and far
-// below the fifth that they may have.
-var turns = [priorities]int{PointRead: 9, Audit: 24}
+// in 25 is 12 a minute at the default rate, above what audits ask for.
+var turns = [priorities]int{PointRead: 9, Load: 24, Audit: 24}
 
 // GovernorConfig says how fast an account may be called.
 type GovernorConfig struct {
@@ -57,11 +63,12 @@ type GovernorConfig struct {
 // Governor keeps the calls to one account within the account's rate. All zones
 // of the account share it; its methods may be called concurrently.
 //
-// Writes go before point reads and these before audits; within a priority first
-// come is first served. So that nothing starves, the first waiting point read
-// goes after 9 writes, and the first waiting audit after 24 other calls: while
-// others wait, one call in 25 is an audit. Alone, audits have the full rate, and
-// leave one token in the bucket, so that a write that comes need not wait.
+// Writes go before point reads, these before loads, and loads before audits;
+// within a priority first come is first served. So that nothing starves, the
+// first waiting point read goes after 9 writes, and the first waiting load or
+// audit after 24 better calls. Alone, loads have the full rate. Audits have 8 calls a minute, and never more than a fifth of the present
+// rate. Both leave one token in the bucket, so that a write that comes need not
+// wait.
 //
 // Where the service says that the account calls too often
 // ([provider.ErrThrottled]), all slow down: the rate is halved, to no less than
@@ -78,6 +85,7 @@ type Governor struct {
 	queues [priorities][]*waiter
 	passed [priorities]int // how often better ones went before the first that waits
 	pauses map[string]pause
+	audits time.Time   // when the next audit may go
 	timer  *time.Timer // runs while calls wait; nil before the first
 	counts counts
 }
@@ -135,8 +143,8 @@ func (g *Governor) Wait(ctx context.Context, p Priority, zoneID string) (Turn, e
 	g.mu.Lock()
 	now := time.Now()
 	g.bucket.advance(now)
-	if g.idle() && !g.paused(now, zoneID) && g.bucket.holds(g.needs(p)) {
-		turn := g.admit(p, zoneID)
+	if g.idle() && !g.paused(now, zoneID) && g.open(now, p) && g.bucket.holds(g.needs(p)) {
+		turn := g.admit(now, p, zoneID)
 		g.mu.Unlock()
 		g.waited(p, 0)
 		return turn, nil
@@ -230,7 +238,7 @@ func (g *Governor) dispatch(now time.Time) {
 			g.counts.waits[w.priority]++
 			g.counts.waited[w.priority] += w.waited
 		}
-		w.turn <- g.admit(w.priority, w.zone)
+		w.turn <- g.admit(now, w.priority, w.zone)
 	}
 }
 
@@ -252,6 +260,9 @@ func (g *Governor) next(now time.Time) (next *waiter, needs float64) {
 
 // first returns the first waiter of a priority whose zone is not busy.
 func (g *Governor) first(now time.Time, p Priority) *waiter {
+	if !g.open(now, p) {
+		return nil
+	}
 	for _, w := range g.queues[p] {
 		if !g.paused(now, w.zone) {
 			return w
@@ -263,7 +274,7 @@ func (g *Governor) first(now time.Time, p Priority) *waiter {
 // needs returns how many tokens there must be for a call to go before which no
 // other has to.
 func (g *Governor) needs(p Priority) float64 {
-	if p == Audit && g.bucket.burst > 1 {
+	if p >= Load && g.bucket.burst > 1 {
 		return 2
 	}
 	return 1
@@ -278,7 +289,13 @@ func (g *Governor) idle() bool {
 	return true
 }
 
-func (g *Governor) admit(p Priority, zone string) Turn {
+// open reports whether a call of this priority may go as far as its own pace goes.
+func (g *Governor) open(now time.Time, p Priority) bool { return p != Audit || !now.Before(g.audits) }
+
+func (g *Governor) admit(now time.Time, p Priority, zone string) Turn {
+	if p == Audit {
+		g.audits = now.Add(max(auditEvery, time.Duration(float64(time.Second)/(auditShare*g.bucket.rate))))
+	}
 	g.counts.calls[p]++
 	return Turn{g, g.bucket.begin(), zone}
 }
@@ -306,6 +323,9 @@ func (g *Governor) arm(now time.Time, next *waiter, needs float64) {
 	if next != nil {
 		at = g.bucket.ready(needs)
 	}
+	if len(g.queues[Audit]) > 0 && now.Before(g.audits) && (at.IsZero() || g.audits.Before(at)) {
+		at = g.audits
+	}
 	for _, p := range g.pauses {
 		if now.Before(p.until) && (at.IsZero() || p.until.Before(at)) {
 			at = p.until
@@ -331,10 +351,10 @@ type GovernorStats struct {
 	Rate      float64          // calls a second at present
 	Burst     int              // calls at once after a rest
 	Tokens    float64          // calls that could be made now
-	Calls     [3]uint64        // turns taken
-	Waits     [3]uint64        // turns that came only after waiting
-	Waited    [3]time.Duration // by all of those together
-	Waiting   [3]int           // calls that wait now
+	Calls     [priorities]uint64        // turns taken
+	Waits     [priorities]uint64        // turns that came only after waiting
+	Waited    [priorities]time.Duration // by all of those together
+	Waiting   [priorities]int           // calls that wait now
 	Throttled uint64           // answers that the account calls too often
 	Busy      uint64           // answers that a zone is busy
 	BusyZones []string         // IDs of the zones whose calls wait now, sorted

@@ -88,7 +88,7 @@ func play(t *testing.T, c GovernorConfig, all []*request) *Governor {
 			})
 		}
 		wg.Wait()
-		if s := g.Stats(); s.Waiting != [3]int{} || len(g.bucket.underway) != 0 {
+		if s := g.Stats(); s.Waiting != [priorities]int{} || len(g.bucket.underway) != 0 {
 			t.Errorf("in the end calls wait or are under way: %+v, %v", s, g.bucket.underway)
 		}
 	})
@@ -173,7 +173,7 @@ func TestPropertyOrder(t *testing.T) {
 				}
 			}
 			// A turn given back counts as taken, so that a few may be missing.
-			if passed < turns[r.priority]/2 || r.priority == Audit && passed < 4 {
+			if passed < turns[r.priority]/2 || r.priority == Load && passed < 4 {
 				rt.Fatalf("%v went before a better one, %d after the last of its priority", r, passed)
 			}
 		}
@@ -227,7 +227,7 @@ func TestConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 	s := g.Stats()
-	if s.Calls[Write]+s.Calls[PointRead]+s.Calls[Audit] != zones*each || s.Waiting != [3]int{} {
+	if s.Calls[Write]+s.Calls[PointRead]+s.Calls[Load] != zones*each || s.Waiting != [priorities]int{} {
 		t.Errorf("want %d calls, got %+v", zones*each, s)
 	}
 }
@@ -260,7 +260,7 @@ func BenchmarkGovernor(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				uncontended(b, g, Audit)
+				uncontended(b, g, Load)
 			}
 		})
 	})
@@ -282,8 +282,8 @@ func BenchmarkGovernor(b *testing.B) {
 		}
 		for b.Loop() {
 			g.mu.Lock()
-			w := &waiter{priority: Audit, zone: "Z1", since: time.Now(), turn: make(chan Turn, 1)}
-			g.queues[Audit] = append(g.queues[Audit], w)
+			w := &waiter{priority: Load, zone: "Z1", since: time.Now(), turn: make(chan Turn, 1)}
+			g.queues[Load] = append(g.queues[Load], w)
 			g.dispatch(time.Now())
 			g.mu.Unlock()
 			g.leave(w)

@@ -126,10 +126,10 @@ func (g *govern) same(what string, want, have any) {
 func TestPriorities(t *testing.T) {
 	governed(t, GovernorConfig{}, func(g *govern) {
 		g.drain()
-		g.queue(3, Audit, "Z1")
+		g.queue(3, Load, "Z1")
 		g.queue(3, PointRead, "Z1")
 		g.queue(3, Write, "Z1")
-		g.same("order", []Priority{Write, Write, Write, PointRead, PointRead, PointRead, Audit, Audit, Audit}, order(g.took()))
+		g.same("order", []Priority{Write, Write, Write, PointRead, PointRead, PointRead, Load, Load, Load}, order(g.took()))
 	})
 }
 
@@ -147,11 +147,11 @@ func TestNothingStarves(t *testing.T) {
 		queued [priorities]int
 		turns  map[Priority][]int // at which turns these went
 	}{
-		{[priorities]int{Write: 100, Audit: 3}, map[Priority][]int{Audit: {24, 49, 74}}},
-		{[priorities]int{PointRead: 60, Audit: 3}, map[Priority][]int{Audit: {24, 49, 62}}},
+		{[priorities]int{Write: 100, Load: 3}, map[Priority][]int{Load: {24, 49, 74}}},
+		{[priorities]int{PointRead: 60, Load: 3}, map[Priority][]int{Load: {24, 49, 62}}},
 		{[priorities]int{Write: 30, PointRead: 3}, map[Priority][]int{PointRead: {9, 19, 29}}},
-		{[priorities]int{Write: 60, PointRead: 6, Audit: 2}, map[Priority][]int{
-			PointRead: {9, 19, 30, 40, 51, 61}, Audit: {24, 49}}},
+		{[priorities]int{Write: 60, PointRead: 6, Load: 2}, map[Priority][]int{
+			PointRead: {9, 19, 30, 40, 51, 61}, Load: {24, 49}}},
 	}
 	for _, test := range tests {
 		governed(t, GovernorConfig{}, func(g *govern) {
@@ -179,7 +179,7 @@ func TestPassedOverEnds(t *testing.T) {
 		g.drain()
 		ctx, cancel := context.WithCancel(g.t.Context())
 		g.wg.Go(func() {
-			if _, err := g.Wait(ctx, Audit, "Z1"); !errors.Is(err, context.Canceled) {
+			if _, err := g.Wait(ctx, Load, "Z1"); !errors.Is(err, context.Canceled) {
 				t.Errorf("want context.Canceled, got %v", err)
 			}
 		})
@@ -188,19 +188,19 @@ func TestPassedOverEnds(t *testing.T) {
 		time.Sleep(4100 * time.Millisecond) // 20 turns
 		cancel()
 		synctest.Wait()
-		g.queue(1, Audit, "Z1")
-		if i := slices.Index(order(g.took()), Audit); i != 44 {
+		g.queue(1, Load, "Z1")
+		if i := slices.Index(order(g.took()), Load); i != 44 {
 			t.Errorf("the second audit took turn %d, want 44", i)
 		}
 	})
 }
 
 // Alone an audit has the full rate, and leaves a token for a write.
-func TestAuditAlone(t *testing.T) {
+func TestLoadAlone(t *testing.T) {
 	governed(t, GovernorConfig{}, func(g *govern) {
-		g.queue(20, Audit, "Z1")
+		g.queue(20, Load, "Z1")
 		time.Sleep(2100 * time.Millisecond)
-		if s := g.Stats(); s.Calls[Audit] != 14 || s.Waiting[Audit] != 6 {
+		if s := g.Stats(); s.Calls[Load] != 14 || s.Waiting[Load] != 6 {
 			t.Errorf("after 2.1 s: %+v, want 4 at once and 10 more", s)
 		}
 		before := time.Now()
@@ -223,10 +223,10 @@ func TestBusyZone(t *testing.T) {
 		g.same("busy zones", []string{"busy"}, s.BusyZones)
 		g.queue(1, Write, "busy") // waits ahead of the others
 		g.queue(2, Write, "free")
-		g.queue(2, Audit, "free") // one leaves a token, which takes 200 ms, for a write
+		g.queue(2, Load, "free") // one leaves a token, which takes 200 ms, for a write
 		g.same("calls", []made{
-			{Write, "busy", 1, 0}, {Write, "free", 2, 0}, {Write, "free", 3, 0}, {Audit, "free", 4, 0},
-			{Audit, "free", 5, 200 * ms}, {Write, "busy", 6, 250 * ms},
+			{Write, "busy", 1, 0}, {Write, "free", 2, 0}, {Write, "free", 3, 0}, {Load, "free", 4, 0},
+			{Load, "free", 5, 200 * ms}, {Write, "busy", 6, 250 * ms},
 		}, g.took())
 		g.same("busy zones", []string(nil), g.Stats().BusyZones)
 	})
@@ -274,14 +274,14 @@ func TestCancel(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		g.queue(2, Audit, "Z1")
+		g.queue(2, Load, "Z1")
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 		if _, err := g.Wait(ctx, Write, "Z1"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("with a context that has ended: want context.DeadlineExceeded, got %v", err)
 		}
 		g.same("calls", []time.Duration{400 * time.Millisecond, 600 * time.Millisecond}, times(g.took()))
-		if s := g.Stats(); s.Calls != [3]uint64{Write: 5, Audit: 2} {
+		if s := g.Stats(); s.Calls != [priorities]uint64{Write: 5, Load: 2} {
 			t.Errorf("calls are counted that were not made: %+v", s)
 		}
 	})
@@ -298,14 +298,14 @@ func TestCancelAtTheTurn(t *testing.T) {
 			}
 		})
 		synctest.Wait()
-		g.queue(2, Audit, "Z2")
+		g.queue(2, Load, "Z2")
 		g.Governor.mu.Lock() // so that he cannot say that he leaves
 		cancel()
 		g.bucket.tokens = 1
 		g.dispatch(time.Now())
 		g.Governor.mu.Unlock()
 		g.same("calls", []time.Duration{200 * time.Millisecond, 400 * time.Millisecond}, times(g.took()))
-		if s := g.Stats(); s.Calls != [3]uint64{Write: 5, Audit: 2} {
+		if s := g.Stats(); s.Calls != [priorities]uint64{Write: 5, Load: 2} {
 			t.Errorf("calls are counted that were not made: %+v", s)
 		}
 	})
@@ -345,16 +345,37 @@ func TestStats(t *testing.T) {
 		}
 		g.queue(2, PointRead, "Z1")
 		s := g.Stats()
-		g.same("with two that wait", GovernorStats{Limit: 5, Rate: 5, Burst: 2, Calls: [3]uint64{2}, Waiting: [3]int{PointRead: 2}}, s)
+		g.same("with two that wait", GovernorStats{Limit: 5, Rate: 5, Burst: 2, Calls: [priorities]uint64{2}, Waiting: [priorities]int{PointRead: 2}}, s)
 		g.took()
 		ms := time.Millisecond
 		s = g.Stats()
 		s.Tokens = math.Round(s.Tokens*1e6) / 1e6
-		g.same("after them", GovernorStats{Limit: 5, Rate: 5, Burst: 2, Calls: [3]uint64{2, 2}, Waits: [3]uint64{PointRead: 2},
-			Waited: [3]time.Duration{PointRead: 600 * ms}}, s)
+		g.same("after them", GovernorStats{Limit: 5, Rate: 5, Burst: 2, Calls: [priorities]uint64{2, 2}, Waits: [priorities]uint64{PointRead: 2},
+			Waited: [priorities]time.Duration{PointRead: 600 * ms}}, s)
 		g.same("waits", map[Priority][]time.Duration{Write: {0, 0}, PointRead: {200 * ms, 400 * ms}}, told)
 	})
-	if have := fmt.Sprint(Write, PointRead, Audit); have != "write point-read audit" {
+	if have := fmt.Sprint(Write, PointRead, Load, Audit); have != "write point-read load audit" {
 		t.Errorf("priorities are called %q", have)
 	}
+}
+
+// Audits are 8 a minute, however many zones ask, and fewer while the account is
+// throttled; other calls do not wait for them.
+func TestAuditPace(t *testing.T) {
+	governed(t, GovernorConfig{}, func(g *govern) {
+		g.queue(20, Audit, "Z1")
+		g.queue(20, Audit, "Z2")
+		time.Sleep(time.Minute - time.Millisecond)
+		if n := g.Stats().Calls[Audit]; n != 8 {
+			g.t.Errorf("%d audits in a minute, want 8", n)
+		}
+		begun := time.Now()
+		g.call(Write, "Z1", nil)
+		if waited := time.Since(begun); waited > 0 {
+			g.t.Errorf("a write waited %v among audits", waited)
+		}
+		if all := g.took(); len(all) != 41 || all[40].At != 39*auditEvery {
+			g.t.Errorf("%d calls, the last at %v", len(all), all[len(all)-1].At)
+		}
+	})
 }

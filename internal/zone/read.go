@@ -10,14 +10,15 @@ import (
 	"github.com/signpost-dns/signpost/internal/provider"
 )
 
-// Read reads the whole zone. If it fails the image stays as it was.
+// Read reads the whole zone at once. If it fails the image stays as it was.
 func (w *Worker) Read(ctx context.Context) error {
 	image := NewImage()
+	image.Begin(w.walk.round)
 	var cursor provider.Cursor
 	for {
 		var sets []dns.RecordSet
 		var next provider.Cursor
-		err := w.calls.read(ctx, Audit, func(call context.Context) (err error) {
+		err := w.calls.read(ctx, Load, func(call context.Context) (err error) {
 			sets, next, err = w.provider.Page(call, w.zone, cursor)
 			return err
 		})
@@ -31,8 +32,11 @@ func (w *Worker) Read(ctx context.Context) error {
 			break
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.image = image
 	clear(w.doubts)
+	w.walk = walk{round: w.walk.round, reads: w.walk.reads + 1, whole: true, written: map[dns.Name]bool{}, point: map[dns.Name]bool{}}
 	return nil
 }
 
@@ -46,28 +50,49 @@ const (
 // reread reads names and all names of their claims anew.
 func (w *Worker) reread(ctx context.Context, names []dns.Name) error {
 	all := slices.Clone(names)
-	if w.rules.Claims != nil {
-		types := append([]dns.Type{dns.A, dns.AAAA, dns.CNAME}, w.rules.Types...)
-		for _, n := range names {
-			all = append(all, w.rules.Claims.Candidates(n, w.zone.Name, types)...)
-		}
+	for _, n := range names {
+		all = append(all, w.candidates(n)...)
 	}
 	slices.SortFunc(all, dns.Name.Compare)
 	all = slices.Compact(all)
 	if len(all) > fewNames && len(all) > w.image.Len()/pageSize {
 		return w.Read(ctx)
 	}
+	return w.readAt(ctx, all)
+}
+
+// candidates returns the names at which claims of sets at a name may lie.
+func (w *Worker) candidates(name dns.Name) []dns.Name {
+	if w.rules.Claims == nil {
+		return nil
+	}
+	return w.rules.Claims.Candidates(name, w.zone.Name, append([]dns.Type{dns.A, dns.AAAA, dns.CNAME}, w.rules.Types...))
+}
+
+// readAt reads exactly these names anew.
+func (w *Worker) readAt(ctx context.Context, all []dns.Name) error {
 	for some := range slices.Chunk(all, fewNames) {
 		sets, err := w.at(ctx, some)
 		if err != nil {
 			return fmt.Errorf("read %d names in %s again: %w", len(some), w.zone, err)
 		}
-		w.image.Replace(some, sets)
-		for _, n := range some {
-			delete(w.doubts, n)
-		}
+		w.learn(some, sets)
 	}
 	return nil
+}
+
+// learn puts what was read at these names into the image.
+func (w *Worker) learn(names []dns.Name, sets []dns.RecordSet) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.image.Replace(names, sets)
+	for _, n := range names {
+		delete(w.doubts, n)
+		w.walk.written[n] = true
+		if !w.walk.whole {
+			w.walk.point[n] = true
+		}
+	}
 }
 
 func (w *Worker) at(ctx context.Context, names []dns.Name) (sets []dns.RecordSet, err error) {

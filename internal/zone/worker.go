@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -17,6 +18,13 @@ type Wanted struct {
 	Hold   func(resource string) string
 	Frozen func(dns.Name) string
 	Guard  Guard // nil: nothing is kept from going
+
+	// Lock, if not nil, is held while a plan is made, and so whenever the
+	// functions above are called; never during a call to the service.
+	Lock sync.Locker
+	// More, if not nil, is asked between two batches for names that have to be
+	// planned meanwhile. Their changes go first, and fill up with what is left.
+	More func() []dns.Name
 }
 
 // Guard decides which deletions must wait.
@@ -52,21 +60,34 @@ type Worker struct {
 	rules    plan.Rules
 	log      *slog.Logger
 	calls    caller
-	image    *Image            // nil until the zone has been read
 	doubts   map[dns.Name]bool // names at which a write had no answer, so that the image may be wrong
+	walk     walk
+	told     struct{ upsert bool } // what was said once
+
+	mu    sync.RWMutex // held to change the image, and by those who Look at it
+	image *Image
 }
 
 // NewWorker returns a worker that has not read its zone.
 func NewWorker(z dns.Zone, p provider.Provider, account Account, rules plan.Rules, log *slog.Logger) *Worker {
 	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
-	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{}}
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{},
+		image: NewImage(), walk: newWalk()}
 }
 
 // Zone returns the zone that the worker keeps.
 func (w *Worker) Zone() dns.Zone { return w.zone }
 
-// Image returns what the zone holds, nil before the first [Worker.Read].
+// Image returns what the zone holds, as far as it has been read.
 func (w *Worker) Image() *Image { return w.image }
+
+// Look calls f with what the zone holds, as far as it has been read. Other than
+// all other methods it may be called from any goroutine. F must not keep it.
+func (w *Worker) Look(f func(*Image)) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	f(w.image)
+}
 
 // Names returns every owner name that a plan of the whole zone looks at, given
 // those that are wanted. The zone must have been read.
@@ -74,9 +95,13 @@ func (w *Worker) Names(wanted []dns.Name) []dns.Name {
 	return plan.Names(w.rules, w.zone, wanted, slices.Collect(w.image.All()))
 }
 
-// Plan plans names against the image, with oversize groups refused. The zone
-// must have been read.
+// Plan plans names against the image, with oversize groups refused. All of them
+// must be [Worker.Known].
 func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) {
+	if wanted.Lock != nil {
+		wanted.Lock.Lock()
+		defer wanted.Lock.Unlock()
+	}
 	in := plan.Input{
 		Zone: w.zone, Names: names, Wants: wanted.At, Sets: w.image.At, Hold: wanted.Hold, Frozen: wanted.Frozen,
 	}
@@ -112,8 +137,8 @@ func (w *Worker) Announce(batch dns.Batch) {
 // rounds bounds how often one synchronisation plans anew after conflicts.
 const rounds = 3
 
-// Sync makes the names hold what is wanted. The zone must have been read. When
-// ctx ends, the batch under way is finished and no other begun.
+// Sync makes the names hold what is wanted. All of them must be [Worker.Known].
+// When ctx ends, the batch under way is finished and no other begun.
 func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out Outcome) {
 	if wanted.Guard != nil {
 		defer func() { wanted.Guard.Applied(out.Applied) }()
@@ -133,12 +158,21 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out
 			return out
 		}
 		var conflicts []Failure
-		for _, batch := range batches {
+		for sent := 1; len(batches) > 0; sent++ {
 			var more []Failure
-			more, out.Err = w.apply(ctx, without(batch, out.Failed), &out)
+			more, out.Err = w.apply(ctx, without(batches[0], out.Failed), &out)
 			conflicts = append(conflicts, more...)
 			if out.Err != nil {
 				return out
+			}
+			batches = batches[1:]
+			if wanted.More != nil && len(batches) > 0 && sent < manyBatches {
+				var urgent []dns.Name
+				if urgent, batches, err = w.join(ctx, batches, wanted, &out); err != nil {
+					out.Err = err
+					return out
+				}
+				names = append(names, urgent...)
 			}
 		}
 		if len(conflicts) == 0 {
@@ -156,6 +190,48 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out
 		// What has landed, or is not ours to change after all, plans to nothing.
 		err = w.reread(ctx, changed)
 	}
+}
+
+// manyBatches is after how many batches of one synchronisation no more names are
+// let in, so that it comes to an end.
+const manyBatches = 50
+
+// join plans what has become urgent, and puts it before the batches that are
+// left.
+func (w *Worker) join(ctx context.Context, left []dns.Batch, wanted Wanted, out *Outcome) ([]dns.Name, []dns.Batch, error) {
+	urgent := wanted.More()
+	if len(urgent) == 0 {
+		return nil, left, nil
+	}
+	if err := w.settleDoubts(ctx, urgent); err != nil {
+		return urgent, left, err
+	}
+	if wanted.Guard != nil {
+		wanted.Guard.Applied(out.Applied)
+	}
+	p, _ := w.Plan(urgent, wanted)
+	planned := map[dns.Name]bool{}
+	for _, n := range urgent {
+		planned[n] = true
+	}
+	for _, g := range p.Groups {
+		for _, n := range w.concerns(g) {
+			planned[n] = true
+		}
+	}
+	isPlanned := func(n dns.Name) bool { return planned[n] }
+	groups := p.Groups
+	for _, b := range left {
+		for _, g := range b {
+			if !slices.ContainsFunc(w.concerns(g), isPlanned) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	out.Plan.Groups = append(out.Plan.Groups, p.Groups...)
+	out.Plan.Refusals = append(slices.DeleteFunc(out.Plan.Refusals, func(r plan.Refusal) bool { return planned[r.Key.Name] }), p.Refusals...)
+	batches, _ := plan.Pack(w.rules.Traits, w.zone, groups)
+	return urgent, batches, nil
 }
 
 // without leaves out of a batch the groups that the service has refused.

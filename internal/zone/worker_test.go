@@ -55,8 +55,8 @@ func TestReadFails(t *testing.T) {
 		s := newStage(t)
 		s.put("www", "192.0.2.1")
 		s.faults(first(1, "Page", denied), nil)
-		if err := s.Read(t.Context()); !errors.Is(err, provider.ErrDenied) || s.Image() != nil {
-			t.Errorf("want ErrDenied and no image, got %v, %v", err, s.Image())
+		if err := s.Read(t.Context()); !errors.Is(err, provider.ErrDenied) || s.Whole() {
+			t.Errorf("want ErrDenied and a zone that is not known, got %v", err)
 		}
 		s.read()
 		s.faults(func(context.Context, memory.Call) error { return errCut }, nil)

@@ -1,0 +1,149 @@
+package zone
+
+import (
+	"context"
+	"errors"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+)
+
+// Permissions may be narrowed to names, types and actions
+// (route53:ChangeResourceRecordSetsActions and its like), and the service does not
+// always say which change of a batch it denies.
+const (
+	// deniedTries bounds how many denied answers one batch may cost.
+	deniedTries = 20
+	// deniedAll is after how many of them, if nothing landed, all is given up.
+	deniedAll = 7
+)
+
+// denials finds the groups of a batch that are denied.
+type denials struct {
+	w      *Worker
+	tries  int
+	landed bool // some part of the batch was accepted
+	failed []Failure
+}
+
+// part says what to try in place of a batch that was denied: its creations, its
+// updates and its deletions apart, then updates without deleting the old set,
+// then halves. What remains denied, it notes.
+func (d *denials) part(ctx context.Context, b dns.Batch, denied error, out *Outcome) ([]dns.Batch, error) {
+	d.tries++
+	if parts := byAction(b); len(parts) > 1 {
+		return parts, nil
+	}
+	if replaces(b) {
+		switch done, err := d.w.upsert(ctx, b, out); {
+		case err != nil && !errors.Is(err, provider.ErrDenied):
+			return nil, err
+		case done:
+			d.landed = true
+			return nil, nil
+		}
+	}
+	hopeless := d.tries >= deniedTries || d.tries >= deniedAll && !d.landed
+	if len(b) > 1 && !hopeless {
+		return []dns.Batch{b[:len(b)/2], b[len(b)/2:]}, nil
+	}
+	for _, g := range b {
+		d.failed = append(d.failed, Failure{g, d.w.owners(g), denied})
+	}
+	return nil, nil
+}
+
+// byAction parts a batch by the permissions that its groups need.
+func byAction(b dns.Batch) []dns.Batch {
+	kinds := [3]dns.Batch{}
+	for _, g := range b {
+		kind := 0
+		for _, c := range g {
+			switch c.Action() {
+			case dns.Delete:
+				kind = 2
+			case dns.Update, dns.Assert:
+				kind = max(kind, 1)
+			}
+		}
+		kinds[kind] = append(kinds[kind], g)
+	}
+	var parts []dns.Batch
+	for _, k := range kinds {
+		if len(k) > 0 {
+			parts = append(parts, k)
+		}
+	}
+	return parts
+}
+
+// replaces reports whether every group replaces sets and deletes none.
+func replaces(b dns.Batch) bool {
+	for _, g := range b {
+		updates := false
+		for _, c := range g {
+			switch c.Action() {
+			case dns.Delete:
+				return false
+			case dns.Update:
+				updates = true
+			}
+		}
+		if !updates {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// upserter is a provider that can replace sets where it may not delete.
+type upserter interface {
+	// Upsert makes the changes of a batch without comparing what they replace.
+	Upsert(ctx context.Context, zone dns.Zone, batch dns.Batch) error
+}
+
+// upsert replaces sets without comparing, after having read that they still
+// stand, and reports whether it did. What does not stand any more is left to be
+// planned again.
+func (w *Worker) upsert(ctx context.Context, b dns.Batch, out *Outcome) (bool, error) {
+	p, ok := w.provider.(upserter)
+	if !ok {
+		return false, nil
+	}
+	var names []dns.Name
+	for _, g := range b {
+		names = append(names, g.Names()...)
+	}
+	sets, err := w.at(ctx, names)
+	if err != nil {
+		return false, err
+	}
+	w.learn(names, sets)
+	for _, g := range b {
+		for _, c := range g {
+			if c.Old != nil && !w.stands(*c.Old) {
+				return false, nil
+			}
+		}
+	}
+	if !w.told.upsert {
+		w.told.upsert = true
+		w.log.Warn("record sets may not be deleted, so that changes are made without comparing; allow DELETE in " +
+			"route53:ChangeResourceRecordSetsActions to have every change checked against what the zone holds")
+	}
+	if err := w.calls.write(ctx, func(call context.Context) error { return p.Upsert(call, w.zone, b) }); err != nil {
+		return false, err
+	}
+	w.accept(b, out)
+	return true, nil
+}
+
+// stands reports whether the image holds exactly this set.
+func (w *Worker) stands(set dns.RecordSet) bool {
+	for _, s := range w.image.At(set.Name) {
+		if s.Equal(set) {
+			return true
+		}
+	}
+	return false
+}
