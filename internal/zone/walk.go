@@ -13,7 +13,7 @@ import (
 // first round makes the zone known, each further one is an audit.
 type walk struct {
 	cursor  provider.Cursor // of the next page; "": a round begins
-	begun   bool            // the round has a page, so that "" as cursor means its end
+	begun   bool            // a round is under way
 	round   uint32
 	reads   int               // whole reads besides, each of which makes a page under way obsolete
 	carry   []dns.RecordSet   // of the last name of the last page, which goes on on the next
@@ -37,6 +37,13 @@ type Page struct {
 // beside all other methods; its answer is for [Worker.Merge], or there is none.
 // One turn at a time.
 func (w *Worker) Turn() func(context.Context) (Page, error) {
+	if !w.walk.begun {
+		w.mu.Lock()
+		w.walk.begun = true
+		w.walk.round++
+		w.image.Begin(w.walk.round)
+		w.mu.Unlock()
+	}
 	from, reads, priority := w.walk.cursor, w.walk.reads, Audit
 	if !w.walk.whole {
 		priority = Load
@@ -63,14 +70,9 @@ func (w *Worker) Merge(p Page) (changed []dns.Name, done bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.walk.begun {
-		w.walk.begun = true
-		w.walk.round++
-		w.image.Begin(w.walk.round)
-	}
 	sets := append(w.walk.carry, p.sets...)
 	w.walk.carry = nil
-	if len(sets) > 0 && p.next != "" && !w.passed(p.next, sets[len(sets)-1].Name) {
+	if len(sets) > 0 && p.next != "" && !w.provider.Passed(p.next, sets[len(sets)-1].Name) {
 		i := len(sets) - 1
 		for i > 0 && sets[i-1].Name == sets[i].Name {
 			i--
@@ -144,14 +146,6 @@ func sameSets(a, b []dns.RecordSet) bool {
 	return true
 }
 
-// passed reports whether all sets at a name lie before a cursor.
-func (w *Worker) passed(cursor provider.Cursor, name dns.Name) bool {
-	p, ok := w.provider.(interface {
-		Passed(provider.Cursor, dns.Name) bool
-	})
-	return ok && p.Passed(cursor, name)
-}
-
 // Whole reports whether the zone has been read once. Before, absence at a name
 // tells nothing unless the name is [Worker.Known].
 func (w *Worker) Whole() bool { return w.walk.whole }
@@ -165,7 +159,7 @@ func (w *Worker) Known(name dns.Name) bool {
 }
 
 func (w *Worker) unread(name dns.Name) bool {
-	passed := w.walk.cursor != "" && w.passed(w.walk.cursor, name)
+	passed := w.walk.cursor != "" && w.provider.Passed(w.walk.cursor, name)
 	return !passed && !w.walk.point[name]
 }
 
