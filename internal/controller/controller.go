@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -25,7 +28,7 @@ type Config struct {
 	Provider provider.Provider
 	Rules    plan.Rules
 	Lease    lease.Lease   // who may write; nil: this process alone
-	Interval time.Duration // between passes over the whole zones; 0 is a minute
+	Interval time.Duration // at least, between the beginnings of two audits of a zone; 0 is a minute
 	DryRun   bool          // plan and say, write nothing
 	Log      *slog.Logger
 	Metrics  *Metrics
@@ -42,20 +45,21 @@ type Controller struct {
 	inbox   *inbox
 	account zone.Account
 	state   state // what others may ask for
+	ledger  *ledger
+	holds   *holds
 
-	// The rest belongs to the goroutine of Run or Once.
+	// mu guards what keepers read to plan and the loop writes. It is never held
+	// during a call to the service.
+	mu      sync.RWMutex
 	index   *index
 	lookups *lookups
 	kinds   map[schema.GroupVersionKind]objects.Status
-	places  places                  // the zones of the last list
-	workers map[string]*zone.Worker // by zone ID
-	trouble map[string]error        // why the last try failed, by zone ID; "": the list of zones
-	owed    *owed
-	holds   *holds
-	ledger  *ledger
-	next    time.Time // when the next pass is due
-	blind   int       // passes in a row that could not read everything
-	soft    int       // passes and live changes that failed since all was well
+	places  places             // the zones of the last list
+	keepers map[string]*keeper // by zone ID
+
+	read    chan *keeper  // keepers that have read their zone for the first time
+	version atomic.Uint64 // of what is wanted and held
+	soft    soft
 }
 
 // New returns a controller that has not begun.
@@ -77,12 +81,14 @@ func New(c Config) *Controller {
 	} else {
 		account.MayWrite = mayWrite(c.Lease)
 	}
-	return &Controller{
+	ctl := &Controller{
 		Config: c, inbox: newInbox(), account: account, index: newIndex(),
 		lookups: newLookups(c.Kinds, c.Feed.Add),
-		kinds:   map[schema.GroupVersionKind]objects.Status{}, workers: map[string]*zone.Worker{},
-		trouble: map[string]error{}, owed: newOwed(c.Interval), holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics),
+		kinds:   map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
+		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics), read: make(chan *keeper),
 	}
+	c.Metrics.figures.Store(ctl)
+	return ctl
 }
 
 // Run keeps the zones right until ctx ends, while it holds the lease; without it
@@ -94,14 +100,14 @@ func (c *Controller) Run(ctx context.Context) error {
 	contending, give := context.WithCancel(ctx)
 	terms, ended := c.contend(contending)
 	var now term
+	var t *tenure // of the present term, once every kind is settled
 	defer func() {
+		t.end()
 		now.end()
 		give()            // the feed may have ended this, and ctx go on
 		for range ended { // the lease is given up when nothing is under way
 		}
 	}()
-	alarm := time.NewTimer(0)
-	defer alarm.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -117,66 +123,47 @@ func (c *Controller) Run(ctx context.Context) error {
 			}
 			return fmt.Errorf("contend for the lease: %w", err)
 		case now = <-terms:
-			c.lead()
 			c.Metrics.leading.Set(1)
 		case <-now.lost():
+			t.end()
 			now.end()
-			now = term{}
+			now, t = term{}, nil
 			c.Metrics.leading.Set(0)
+		case list := <-t.listed():
+			c.adopt(t, list)
+		case k := <-c.read:
+			c.choose(k)
 		case <-c.inbox.wake:
 			c.inbox.gather(ctx)
-		case <-alarm.C:
+			c.take()
 		}
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() == nil && now.leads() && t == nil && c.settled() {
+			t = c.begin(now.ctx)
 		}
-		if !now.leads() {
-			c.receive()
-			alarm.Reset(c.Interval)
-			continue
-		}
-		c.turn(now.ctx)
-		alarm.Reset(time.Until(c.alarm()))
 	}
 }
 
-// turn takes what the feed has delivered and does what is due: nothing before
-// every kind is settled, then a pass, which plans every name, and between
-// passes the names that events have touched or that are owed.
-//
-// No name is lost: what events touch while no pass can be made is planned by
-// the first one; a pass that cannot read a zone is followed by a live round on
-// what was known of it, and is repeated; and what was tried in vain is owed.
-func (c *Controller) turn(ctx context.Context) {
-	touched := c.receive()
-	if !c.settled() {
-		return
-	}
-	if !time.Now().Before(c.next) {
-		_, err := c.pass(ctx)
-		c.reckon(ctx, err)
-		if c.blind == 0 {
-			c.next = time.Now().Add(c.Interval)
-			return
+// take takes what the feed has delivered, and has the keepers plan the names that
+// it touches. No name is lost: a keeper that begins plans all that is placed in
+// its zone, and what was tried in vain is owed.
+func (c *Controller) take() {
+	touched, since := c.receive()
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	work := map[*keeper][]dns.Name{}
+	for _, n := range touched {
+		for _, z := range c.places.of(n) {
+			if k := c.keepers[z.ID]; k != nil {
+				work[k] = append(work[k], n)
+			}
 		}
-		c.next = time.Now().Add(backOff(c.blind, c.Interval))
 	}
-	c.reckon(ctx, c.live(ctx, touched))
-}
-
-// alarm returns when the next turn is due though nothing happens.
-func (c *Controller) alarm() time.Time {
-	if !c.settled() {
-		return time.Now().Add(c.Interval) // a status comes before, and wakes the loop
+	for k, names := range work {
+		k.want(since, names...)
 	}
-	next := c.next
-	if first, ok := c.owed.next(); ok && first.Before(next) {
-		next = first
+	if len(touched) > 0 && len(c.keepers) > 0 {
+		c.unplaced(touched)
 	}
-	if look := time.Now().Add(lookEvery); len(c.holds.told) > 0 && look.Before(next) {
-		next = look
-	}
-	return next
 }
 
 // Once waits until every kind is read or known to be unreadable, makes one pass
@@ -205,6 +192,7 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 
 // start runs the feed; stop ends it and waits for it.
 func (c *Controller) start(ctx context.Context) (done <-chan error, stop func()) {
+	c.state.setKinds(c.Kinds, c.kinds, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
@@ -216,23 +204,4 @@ func (c *Controller) start(ctx context.Context) (done <-chan error, stop func())
 		for range ended {
 		}
 	}
-}
-
-// reckon says that something failed, or that all is well again.
-func (c *Controller) reckon(ctx context.Context, err error) {
-	switch {
-	case ctx.Err() != nil:
-		return
-	case err != nil:
-		c.soft++
-		var attrs []any
-		if hint := provider.Hint(err); hint != "" {
-			attrs = append(attrs, "hint", hint)
-		}
-		c.Log.Error(fmt.Sprintf("Failed to do run once: %v (consecutive soft errors: %d)", err, c.soft), attrs...)
-	case c.soft > 0 && c.blind == 0 && !c.owed.failing():
-		c.Log.Info(fmt.Sprintf("Reconciliation succeeded after %d consecutive soft errors", c.soft))
-		c.soft = 0
-	}
-	c.Metrics.softErrors.Set(float64(c.soft))
 }

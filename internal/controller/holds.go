@@ -1,11 +1,13 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -63,42 +65,66 @@ func (noApprovals) Command(string) string                   { return "no way to 
 // lookEvery is how often approvals are looked for while something is held.
 const lookEvery = time.Second
 
-// holds is the guards of all zones, and what people have been told of them.
+// holds is what is held in all zones, and what people have been told of it. Its
+// methods may be called concurrently.
 type holds struct {
-	guards map[string]*plan.Guard // by zone ID
-	told   map[string]Hold        // what is held, by zone ID
-	spent  map[string]bool        // IDs that were acted on and are given still
-	odd    map[string]bool        // IDs that are given and fit nothing, told
-	unread string                 // why approvals could not be read at last, told
-	grace  time.Duration
+	grace time.Duration
+
+	mu     sync.Mutex
+	told   map[string]Hold     // what is held, by zone ID
+	ids    map[string][]string // all IDs by which that may be approved, by zone ID
+	spent  map[string]bool     // IDs that were acted on and are given still
+	odd    map[string]bool     // IDs that are given and fit nothing, told
+	unread string              // why approvals could not be read at last, told
 }
 
 func newHolds(grace time.Duration) *holds {
-	return &holds{guards: map[string]*plan.Guard{}, told: map[string]Hold{}, spent: map[string]bool{}, odd: map[string]bool{}, grace: grace}
+	return &holds{told: map[string]Hold{}, ids: map[string][]string{}, spent: map[string]bool{}, odd: map[string]bool{}, grace: grace}
 }
 
-// guardZones has a guard for each of these zones, and forgets others.
-func (c *Controller) guardZones(zones []dns.Zone) {
-	guards := map[string]*plan.Guard{}
-	for _, z := range zones {
-		if guards[z.ID] = c.holds.guards[z.ID]; guards[z.ID] == nil {
-			guards[z.ID] = plan.NewGuard(z, c.MaxDeletes, c.holds.grace)
-		}
+// has reports whether something is held in a zone.
+func (h *holds) has(z dns.Zone) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.told[z.ID]
+	return ok
+}
+
+// all returns what is held, in the order of the zones.
+func (h *holds) all() []Hold {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.SortedFunc(maps.Values(h.told), func(a, b Hold) int {
+		return cmp.Or(a.Zone.Name.Compare(b.Zone.Name), cmp.Compare(a.Zone.ID, b.Zone.ID))
+	})
+}
+
+// set notes what is held in a zone, and returns what was.
+func (h *holds) set(now Hold, ids []string) (before Hold) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before = h.told[now.Zone.ID]
+	if now.ID == "" {
+		delete(h.told, now.Zone.ID)
+		delete(h.ids, now.Zone.ID)
+	} else {
+		h.told[now.Zone.ID], h.ids[now.Zone.ID] = now, ids
 	}
-	c.holds.guards = guards
-	for id, h := range c.holds.told {
-		if guards[id] == nil {
-			delete(c.holds.told, id)
-			c.Metrics.held.DeleteLabelValues(heldLabels(h.Zone)...)
-		}
-	}
-	c.state.setHolds(c.held())
+	return before
+}
+
+// forget drops what is held in a zone that is kept no more.
+func (h *holds) forget(z dns.Zone) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.told, z.ID)
+	delete(h.ids, z.ID)
 }
 
 // judge is the guard of a zone during one synchronisation.
 type judge struct {
 	*plan.Guard
-	c       *Controller
+	k       *keeper
 	ctx     context.Context
 	wanted  func(dns.Name) []plan.Want
 	applied int             // how many changes the guard has been told of
@@ -107,15 +133,33 @@ type judge struct {
 
 var _ zone.Guard = (*judge)(nil)
 
-// Judge is part of [zone.Guard].
+// Judge is part of [zone.Guard]. What moves to another zone is no deletion.
 func (j *judge) Judge(p plan.Plan) {
+	p.Going = slices.DeleteFunc(slices.Clone(p.Going), j.moves)
 	j.See(time.Now(), p, func(n dns.Name) bool { return len(j.wanted(n)) > 0 })
 	j.Guard.Judge(time.Now(), func(id string) bool {
 		if j.given == nil {
-			j.given = j.c.given(j.ctx)
+			j.given = j.k.c.given(j.ctx)
 		}
 		return j.given[id]
 	})
+}
+
+// Keep is part of [zone.Guard].
+func (j *judge) Keep(key dns.Key) (plan.Reason, string) {
+	if !j.moves(key) {
+		return j.Guard.Keep(key)
+	}
+	if why := j.k.stays(key); why != "" {
+		return plan.Moving, why
+	}
+	return "", ""
+}
+
+// moves reports whether what nobody wants in this zone is wanted in another.
+func (j *judge) moves(key dns.Key) bool {
+	c := j.k.c
+	return len(c.index.at(key.Name)) > 0 && !c.places.hold(j.k.zone, key.Name) && c.places.placed(key.Name)
 }
 
 // Applied is part of [zone.Guard].
@@ -128,6 +172,8 @@ func (j *judge) Applied(changes []dns.Change) {
 func (c *Controller) given(ctx context.Context) map[string]bool {
 	given := map[string]bool{}
 	ids, err := c.Approvals.Given(ctx)
+	c.holds.mu.Lock()
+	defer c.holds.mu.Unlock()
 	if err != nil {
 		if text := err.Error(); text != c.holds.unread {
 			c.holds.unread = text
@@ -145,96 +191,90 @@ func (c *Controller) given(ctx context.Context) map[string]bool {
 	return given
 }
 
-// approved returns the names, by zone ID, at which something is held that a
-// person has approved meanwhile.
-func (c *Controller) approved(ctx context.Context) map[string][]dns.Name {
-	work := map[string][]dns.Name{}
-	if len(c.holds.told) == 0 {
-		return work
+// approved returns the names at which something is held that a person has
+// approved meanwhile.
+func (k *keeper) approved(ctx context.Context) []dns.Name {
+	if !k.c.holds.has(k.zone) {
+		return nil
 	}
-	for id := range c.given(ctx) {
-		fits := false
-		for z := range c.holds.told {
-			if g := c.holds.guards[z]; g.Knows(id) {
-				work[z], fits = append(work[z], slices.Collect(maps.Keys(g.Names()))...), true
-			}
+	for id := range k.c.given(ctx) {
+		if k.guard.Knows(id) {
+			return slices.Collect(maps.Keys(k.guard.Names()))
 		}
-		if !fits && !c.holds.odd[id] {
-			c.holds.odd[id] = true
-			c.Log.Warn("the approval "+id+" fits nothing that is held", "held", strings.Join(c.heldIDs(), " "))
-		}
+		k.c.oddApproval(id)
 	}
-	return work
+	return nil
 }
 
-func (c *Controller) heldIDs() []string {
-	var ids []string
-	for _, h := range c.held() {
-		ids = append(ids, h.ID)
-	}
-	return ids
-}
-
-// held returns what is held, in the order of the zones.
-func (c *Controller) held() []Hold {
-	var out []Hold
-	for _, z := range c.places.zones {
-		if h, ok := c.holds.told[z.ID]; ok {
-			out = append(out, h)
+// oddApproval tells of an approval that fits nothing, once.
+func (c *Controller) oddApproval(id string) {
+	h := c.holds
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var held []string
+	for z, ids := range h.ids {
+		if slices.Contains(ids, id) {
+			return
 		}
+		held = append(held, h.told[z].ID)
 	}
-	return out
+	if !h.odd[id] {
+		h.odd[id] = true
+		slices.Sort(held)
+		c.Log.Warn("the approval "+id+" fits nothing that is held", "held", strings.Join(held, " "))
+	}
 }
 
-// follow does what a synchronisation of a zone leaves to do: names wait for
-// their grace times, approvals are taken back, and people are told of what is
-// held now.
-func (c *Controller) follow(ctx context.Context, z dns.Zone, refusals []plan.Refusal) {
-	g := c.holds.guards[z.ID]
-	before, now := c.holds.told[z.ID], Hold{Zone: z, Hold: g.Hold()}
+// follow does what a synchronisation leaves to do: names wait for their grace
+// times, approvals are taken back, and people are told of what is held now.
+func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
+	c, g := k.c, k.guard
+	now := Hold{Zone: k.zone, Hold: g.Hold()}
+	if now.ID != "" {
+		now.Command = c.Approvals.Command(now.ID)
+	}
+	before := c.holds.set(now, g.IDs())
 	// What is let go from a hold may wait anew, at names that were not looked at.
 	loose := before.ID != "" && before.ID != now.ID
 	for _, r := range refusals {
 		loose = loose || r.Reason == plan.Grace
 	}
 	if loose {
+		k.mu.Lock()
 		for n, due := range g.Names() {
 			if due.After(time.Now()) {
-				c.owed.wait(due, z.ID, n)
+				k.owed.wait(due, n)
 			}
 		}
+		k.mu.Unlock()
 	}
 	for _, id := range g.Spent() {
-		c.spend(ctx, z, id)
+		c.spend(ctx, k.zone, id)
 	}
 	if now.ID == before.ID {
 		return
 	}
-	c.Metrics.held.WithLabelValues(heldLabels(z)...).Set(float64(len(now.Keys)))
-	if now.ID == "" {
-		delete(c.holds.told, z.ID)
-	} else {
-		now.Command = c.Approvals.Command(now.ID)
-		c.holds.told[z.ID] = now
-	}
-	c.state.setHolds(c.held())
+	c.Metrics.held.WithLabelValues(heldLabels(k.zone)...).Set(float64(len(now.Keys)))
+	c.state.setHolds(c.holds.all())
 	if c.OnHold != nil {
 		c.OnHold(now)
 		return
 	}
 	switch {
 	case now.ID == "":
-		c.Log.Info("nothing is held any more in " + z.Name.Host())
+		c.Log.Info("nothing is held any more in " + k.zone.Name.Host())
 	case len(now.Keys) < len(before.Keys):
 		c.Log.Info(now.Error(), "approve", now.Command)
 	default:
-		c.Log.Warn(now.Error()+". "+now.Hint(), "zone", z.String())
+		c.Log.Warn(now.Error()+". "+now.Hint(), "zone", k.zone.String())
 	}
 }
 
 func (c *Controller) spend(ctx context.Context, z dns.Zone, id string) {
 	c.Log.Info("approved: what was held in "+z.Name.Host()+" as "+id+" may go", "approval", id)
+	c.holds.mu.Lock()
 	c.holds.spent[id] = true
+	c.holds.mu.Unlock()
 	if c.DryRun {
 		return
 	}

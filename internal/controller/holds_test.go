@@ -392,7 +392,7 @@ func TestHoldOfAZoneThatGoes(t *testing.T) {
 			t.Errorf("the zones hold %q and %q", listing(cloud, example), listing(cloud, org))
 		}
 		shown.show(org)
-		wait(2 * time.Minute)
+		wait(5 * time.Minute)
 		if n := w.metric("signpost_held_deletions{example.com}{Z1}"); n != 0 || !slices.Equal(told, []string{"Z1 4"}) {
 			t.Errorf("%v are held; told: %q", n, told)
 		}

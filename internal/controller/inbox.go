@@ -25,6 +25,7 @@ type inbox struct {
 
 	mu     sync.Mutex
 	events map[ref]objects.Event
+	since  time.Time // when the first of the events came
 	status map[schema.GroupVersionKind]objects.Status
 }
 
@@ -39,6 +40,9 @@ func newInbox() *inbox {
 // Apply is part of [objects.Sink].
 func (b *inbox) Apply(events []objects.Event) {
 	b.mu.Lock()
+	if len(b.events) == 0 {
+		b.since = time.Now()
+	}
 	for _, e := range events {
 		b.events[ref{e.Kind, e.Key}] = e
 	}
@@ -61,13 +65,14 @@ func (b *inbox) ring() {
 	}
 }
 
-// fetch takes out all events, with the status of the kinds at the same moment.
-func (b *inbox) fetch() (map[ref]objects.Event, map[schema.GroupVersionKind]objects.Status) {
+// fetch takes out all events, with the time when the first came and the status of
+// the kinds at the same moment.
+func (b *inbox) fetch() (map[ref]objects.Event, map[schema.GroupVersionKind]objects.Status, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	events := b.events
 	b.events = map[ref]objects.Event{}
-	return events, maps.Clone(b.status)
+	return events, maps.Clone(b.status), b.since
 }
 
 // A window gathers events before they are planned, so that a burst becomes one

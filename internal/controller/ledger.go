@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -14,8 +15,10 @@ import (
 // ledger knows what is not as asked, and tells each thing once: when it comes
 // up, when it changes, and when it is over.
 type ledger struct {
-	log      *slog.Logger
-	metrics  *Metrics
+	log     *slog.Logger
+	metrics *Metrics
+
+	mu       sync.Mutex
 	byObject map[string]map[plan.Problem]bool  // by object
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
 	open     map[plan.Reason]int
@@ -30,6 +33,8 @@ func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
 // problems replaces what is known of an object. Its unknown intent is one too,
 // unless a problem says the same.
 func (l *ledger) problems(object string, problems []plan.Problem, unknown string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	old := l.byObject[object]
 	now := map[plan.Problem]bool{}
 	tell := func(level slog.Level, p plan.Problem) {
@@ -57,6 +62,8 @@ func (l *ledger) problems(object string, problems []plan.Problem, unknown string
 
 // report returns the problems of all objects, sorted.
 func (l *ledger) report() []ObjectProblem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var out []ObjectProblem
 	for object, problems := range l.byObject {
 		for p := range problems {
@@ -71,6 +78,8 @@ func (l *ledger) report() []ObjectProblem {
 
 // wishes tells of permissions that would help and are not there.
 func (l *ledger) wishes(all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, wish := range all {
 		if !slices.Contains(l.wished, wish) {
 			l.wished = append(l.wished, wish)
@@ -81,6 +90,8 @@ func (l *ledger) wishes(all []string) {
 
 // names returns the names of a zone of which something is known.
 func (l *ledger) names(zone string) []dns.Name {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var names []dns.Name
 	for at := range l.byName {
 		if at.zone == zone {
@@ -92,6 +103,8 @@ func (l *ledger) names(zone string) []dns.Name {
 
 // keep forgets all of zones that are not kept.
 func (l *ledger) keep(zone func(id string) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for at, old := range l.byName {
 		if !zone(at.zone) {
 			for _, r := range old {
@@ -104,6 +117,8 @@ func (l *ledger) keep(zone func(id string) bool) {
 
 // refusals replaces what is known of these names in a zone.
 func (l *ledger) refusals(zone string, names []dns.Name, refusals []plan.Refusal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	now := map[place]map[string]plan.Refusal{}
 	for _, r := range refusals {
 		at := place{zone, r.Key.Name}
@@ -148,7 +163,7 @@ func (l *ledger) count(reason plan.Reason, by int) {
 // shall be, and no warning; of what is held people are told as a whole.
 func (l *ledger) tell(r plan.Refusal) {
 	level := slog.LevelWarn
-	calm := []plan.Reason{plan.PolicyForbids, plan.Frozen, plan.Held, plan.Grace}
+	calm := []plan.Reason{plan.PolicyForbids, plan.Frozen, plan.Held, plan.Grace, plan.Moving}
 	if slices.Contains(calm, r.Reason) && len(r.Objects) == 0 {
 		level = slog.LevelDebug
 	}

@@ -1,15 +1,13 @@
 package controller
 
 import (
-	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/signpost-dns/signpost/internal/dns"
-	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/zone"
 )
 
@@ -28,13 +26,20 @@ type Metrics struct {
 	waits         *prometheus.HistogramVec
 
 	governor atomic.Pointer[zone.Governor]
+	figures  atomic.Pointer[Controller]
+	latency  prometheus.Histogram
 }
 
 // NewMetrics registers the metrics.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counted := measured{mu: &sync.Mutex{}, version: new(uint64), pause: &time.Time{}}
 	gauge := func(name, help string) prometheus.Gauge {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "external_dns", Name: name, Help: help})
-		reg.MustRegister(g)
+		if strings.HasPrefix(name, "controller_") {
+			reg.MustRegister(g)
+		} else {
+			counted.all = append(counted.all, g)
+		}
 		return g
 	}
 	counter := func(name, help string) prometheus.Counter {
@@ -44,7 +49,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	byType := func(name, help string) *prometheus.GaugeVec {
 		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "external_dns", Name: name, Help: help}, []string{"record_type"})
-		reg.MustRegister(v)
+		counted.all = append(counted.all, v)
 		return v
 	}
 	m := &Metrics{
@@ -73,9 +78,16 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Help: "1 while this replica writes, 0 while it stands by."})
 	m.derivations = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "signpost", Name: "derivations_total",
 		Help: "Times that it was worked out what an object asks for."})
-	reg.MustRegister(m.leading, m.derivations, m.changes, m.refused, m.held, m.waits, account{m})
+	m.latency = prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "signpost", Name: "event_to_accepted_seconds",
+		Help:    "How long it took from the event on an object until the service accepted the change that it asked for.",
+		Buckets: []float64{.05, .1, .15, .2, .4, 1, 2, 5, 10, 30, 60, 300}})
+	counted.metrics = m
+	reg.MustRegister(m.leading, m.derivations, m.changes, m.refused, m.held, m.waits, m.latency, counted, account{m})
 	return m
 }
+
+// accepted notes how long it took from an event to the change that it asked for.
+func (m *Metrics) accepted(took time.Duration) { m.latency.Observe(took.Seconds()) }
 
 // waited notes how long a request waited for its turn.
 func (m *Metrics) waited(p zone.Priority, d time.Duration) {
@@ -115,52 +127,4 @@ func (a account) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- prometheus.MustNewConstMetric(throttled, prometheus.CounterValue, float64(s.Throttled))
 	out <- prometheus.MustNewConstMetric(busy, prometheus.CounterValue, float64(s.Busy))
-}
-
-// measure counts what is wanted and what the zones hold. A want counts as what
-// it becomes, and as verified where each zone that holds its name has it.
-func (m *Metrics) measure(rules plan.Rules, x *index, places places, workers map[string]*zone.Worker) {
-	listed, wanted, verified := map[dns.Type]int{}, map[dns.Type]int{}, map[dns.Type]int{}
-	total, asked := 0, 0
-	for _, w := range workers {
-		total += w.Image().Len()
-		for set := range w.Image().All() {
-			listed[set.Type]++
-		}
-	}
-	for n := range x.names() {
-		zones := places.of(n)
-		stands := func(key dns.Key) bool {
-			missing := func(z dns.Zone) bool {
-				same := func(set dns.RecordSet) bool { return set.Key == key }
-				return !slices.ContainsFunc(workers[z.ID].Image().At(n), same)
-			}
-			return len(zones) > 0 && !slices.ContainsFunc(zones, missing)
-		}
-		keys := map[dns.Key]bool{} // objects may want the same
-		for _, want := range x.at(n) {
-			for _, key := range rules.Becomes(want) {
-				keys[key] = true
-			}
-		}
-		for key := range keys {
-			asked++
-			wanted[key.Type]++
-			if stands(key) {
-				verified[key.Type]++
-			}
-		}
-	}
-	m.registryEndpoints.Set(float64(total))
-	m.sourceEndpoints.Set(float64(asked))
-	fill(m.registryRecords, listed)
-	fill(m.sourceRecord, wanted)
-	fill(m.verified, verified)
-}
-
-func fill(v *prometheus.GaugeVec, counts map[dns.Type]int) {
-	v.Reset()
-	for t, n := range counts {
-		v.WithLabelValues(strings.ToLower(string(t))).Set(float64(n))
-	}
 }

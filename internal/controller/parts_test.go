@@ -25,7 +25,15 @@ func TestPlacesAreZonesFor(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		list, name := zones.Draw(t, "zones"), names.Draw(t, "name")
-		places := newPlaces(list)
+		places := newPlaces(list, places{})
+		for _, z := range list {
+			if tie := places.tie(z); len(tie) > 1 {
+				if places.undecided(z.Name) != true {
+					t.Fatalf("%s is decided among %v", z.Name, tie)
+				}
+				places.decide(slices.MinFunc(tie, func(a, b dns.Zone) int { return strings.Compare(a.ID, b.ID) }))
+			}
+		}
 		want := dns.ZonesFor(name, list)
 		if got := places.of(name); !slices.Equal(got, want) {
 			t.Fatalf("of(%s) in %v: got %v, want %v", name, list, got, want)
@@ -38,30 +46,44 @@ func TestPlacesAreZonesFor(t *testing.T) {
 	})
 }
 
+// What was decided between two zones of one name stays so while both are there.
+func TestDecidedStaysDecided(t *testing.T) {
+	one, two := dns.Zone{ID: "Z1", Name: "example.com."}, dns.Zone{ID: "Z2", Name: "example.com."}
+	p := newPlaces([]dns.Zone{two}, places{})
+	p = newPlaces([]dns.Zone{one, two}, p)
+	if got := p.of("www.example.com."); !slices.Equal(got, []dns.Zone{two}) || p.used(one) {
+		t.Errorf("a new zone takes over: %v", got)
+	}
+	p = newPlaces([]dns.Zone{one}, p)
+	if got := p.of("www.example.com."); !slices.Equal(got, []dns.Zone{one}) {
+		t.Errorf("the only zone is not used: %v", got)
+	}
+}
+
 // Pauses grow up to the limit, and names that failed as often fall due together.
 func TestOwed(t *testing.T) {
-	o := newOwed(time.Minute)
+	o := newOwed()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 123456, time.UTC)
 	var last time.Duration
 	for i := range 12 {
-		o.tried(now, "Z1", nil, []dns.Name{"a."})
+		o.tried(now, nil, []dns.Name{"a."}, 10*time.Minute)
 		at, ok := o.next()
 		pause := at.Sub(now)
-		nominal := backOff(i+1, time.Minute)
+		nominal := backOff(i, 10*time.Minute)
 		if !ok || pause < nominal/2 || pause > nominal*3/2 {
 			t.Errorf("try %d: pause %v, want about %v", i, pause, nominal)
 		}
-		if len(o.due(now)) > 0 || len(o.due(at)["Z1"]) != 1 {
+		if len(o.due(now)) > 0 || len(o.due(at)) != 1 {
 			t.Errorf("try %d: due %v before its time, %v then", i, o.due(now), o.due(at))
 		}
 		last, now = pause, at
 	}
-	if last < 30*time.Second || last > 90*time.Second {
-		t.Errorf("the last pause is %v, want about a minute", last)
+	if last < 5*time.Minute || last > 15*time.Minute {
+		t.Errorf("the last pause is %v, want about ten minutes", last)
 	}
 	for i := range 1000 {
 		now = now.Add(time.Millisecond)
-		o.tried(now, "Z2", nil, []dns.Name{dns.Name(fmt.Sprintf("n%d.", i))})
+		o.tried(now, nil, []dns.Name{dns.Name(fmt.Sprintf("n%d.", i))}, time.Minute)
 	}
 	dues := map[time.Time]bool{}
 	for _, t := range o.tries {
@@ -70,15 +92,11 @@ func TestOwed(t *testing.T) {
 	if len(dues) > 3 {
 		t.Errorf("a thousand names within a second fall due at %d times", len(dues))
 	}
-	o.tried(now, "Z2", []dns.Name{"n1.", "n2."}, []dns.Name{"n2."})
-	if got := o.tries[place{"Z2", "n2."}].failed; len(o.names("Z2")) != 999 || got != 2 {
-		t.Errorf("%d names are owed, n2 after %d failures; want 999 and 2", len(o.names("Z2")), got)
+	o.tried(now, []dns.Name{"n1.", "n2."}, []dns.Name{"n2."}, time.Minute)
+	if got := o.tries["n2."].failed; len(o.names()) != 1000 || got != 2 {
+		t.Errorf("%d names are owed, n2 after %d failures; want 1000 and 2", len(o.names()), got)
 	}
-	o.keep(func(id string) bool { return id == "Z1" })
-	if len(o.tries) != 1 {
-		t.Errorf("%d names are owed, want that of the zone that is kept", len(o.tries))
-	}
-	if _, ok := newOwed(time.Minute).next(); ok {
+	if _, ok := newOwed().next(); ok {
 		t.Error("something is due where nothing is owed")
 	}
 }

@@ -12,44 +12,135 @@ type place struct {
 	name dns.Name
 }
 
-// places finds the zones that hold a name, as [dns.ZonesFor] does, at a cost
-// that does not depend on how many zones there are.
+// places finds the zones that hold a name: the public and the private one with
+// the longest apex, at a cost that does not depend on how many zones there are.
+// Of several zones with one apex one is used, once it has been decided which, and
+// the others are left alone.
 type places struct {
 	zones   []dns.Zone
-	public  map[dns.Name]dns.Zone // by apex
-	private map[dns.Name]dns.Zone
+	public  map[dns.Name]*apex
+	private map[dns.Name]*apex
 }
 
-func newPlaces(zones []dns.Zone) places {
-	p := places{zones: zones, public: map[dns.Name]dns.Zone{}, private: map[dns.Name]dns.Zone{}}
+// apex is the zones of one name and visibility.
+type apex struct {
+	zones  []dns.Zone
+	chosen string // ID; "": not decided yet
+}
+
+// newPlaces returns the places of these zones. What was decided before between
+// zones that are there still stays so.
+func newPlaces(zones []dns.Zone, before places) places {
+	p := places{zones: zones, public: map[dns.Name]*apex{}, private: map[dns.Name]*apex{}}
 	for _, z := range zones {
-		byApex := p.public
-		if z.Private {
-			byApex = p.private
+		byApex := p.side(z)
+		if byApex[z.Name] == nil {
+			byApex[z.Name] = &apex{}
 		}
-		if other, ok := byApex[z.Name]; !ok || z.ID < other.ID {
-			byApex[z.Name] = z
+		a := byApex[z.Name]
+		a.zones = append(a.zones, z)
+		if old := before.side(z)[z.Name]; old != nil && old.chosen == z.ID {
+			a.chosen = z.ID
+		}
+	}
+	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
+		for _, a := range byApex {
+			if len(a.zones) == 1 {
+				a.chosen = a.zones[0].ID
+			}
 		}
 	}
 	return p
 }
 
-// of returns the zones that hold a name.
+func (p places) side(z dns.Zone) map[dns.Name]*apex {
+	if z.Private {
+		return p.private
+	}
+	return p.public
+}
+
+// of returns the zones that hold a name: none where it is not decided yet which
+// of several does.
 func (p places) of(n dns.Name) []dns.Zone {
 	var out []dns.Zone
-	for _, byApex := range []map[dns.Name]dns.Zone{p.public, p.private} {
-		for apex := n; ; _, apex = apex.Cut() {
-			if z, ok := byApex[apex]; ok {
-				out = append(out, z)
-				break
-			}
-			if apex == dns.Root {
-				break
+	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
+		if a := longest(byApex, n); a != nil {
+			for _, z := range a.zones {
+				if z.ID == a.chosen {
+					out = append(out, z)
+				}
 			}
 		}
 	}
 	return out
 }
 
+// placed reports whether any zone is there for a name, be it decided which or not.
+func (p places) placed(n dns.Name) bool {
+	return longest(p.public, n) != nil || longest(p.private, n) != nil
+}
+
+// undecided reports whether it is not decided yet which zone holds a name.
+func (p places) undecided(n dns.Name) bool {
+	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
+		if a := longest(byApex, n); a != nil && a.chosen == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func longest(byApex map[dns.Name]*apex, n dns.Name) *apex {
+	for {
+		if a := byApex[n]; a != nil {
+			return a
+		}
+		if n == dns.Root {
+			return nil
+		}
+		_, n = n.Cut()
+	}
+}
+
 // hold reports whether a zone is one of those that hold a name.
-func (p places) hold(z dns.Zone, n dns.Name) bool { return slices.Contains(p.of(n), z) }
+func (p places) hold(z dns.Zone, n dns.Name) bool {
+	if !n.Within(z.Name) {
+		return false
+	}
+	a := longest(p.side(z), n)
+	return a != nil && a.chosen == z.ID
+}
+
+// used reports whether a zone is the one of its name that is used.
+func (p places) used(z dns.Zone) bool {
+	a := p.side(z)[z.Name]
+	return a != nil && a.chosen == z.ID
+}
+
+// tie returns the zones of the name and visibility of z, if there are several and
+// it is not decided which is used.
+func (p places) tie(z dns.Zone) []dns.Zone {
+	if a := p.side(z)[z.Name]; a != nil && a.chosen == "" {
+		return a.zones
+	}
+	return nil
+}
+
+// decide makes z the zone of its name that is used.
+func (p places) decide(z dns.Zone) { p.side(z)[z.Name].chosen = z.ID }
+
+// above returns the zones that would hold a name if those that do were not
+// there: the ones from which it may be on its way.
+func (p places) above(n dns.Name) []dns.Zone {
+	var out []dns.Zone
+	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
+		for at := n; at != dns.Root; {
+			_, at = at.Cut()
+			if a := byApex[at]; a != nil && longest(byApex, n) != a {
+				out = append(out, slices.DeleteFunc(slices.Clone(a.zones), func(z dns.Zone) bool { return z.ID != a.chosen })...)
+			}
+		}
+	}
+	return out
+}

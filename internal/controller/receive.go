@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -12,21 +13,29 @@ import (
 )
 
 // receive takes what the feed has delivered into the index and returns the
-// names that this touches.
-func (c *Controller) receive() []dns.Name {
-	events, kinds := c.inbox.fetch()
-	thawed := c.learn(kinds)
+// names that this touches, and when the first of it came.
+func (c *Controller) receive() (touched []dns.Name, since time.Time) {
+	events, kinds, since := c.inbox.fetch()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	released := c.learn(kinds)
 	c.learnOpened(kinds)
 	c.lookups.take(events, kinds)
-	var names []dns.Name
 	for _, r := range c.lookups.fetch() {
-		names = append(names, c.derive(r)...)
+		unclear := c.index.unknowns[c.label(r)] != ""
+		touched = append(touched, c.derive(r)...)
+		released = released || unclear && c.index.unknowns[c.label(r)] == ""
 	}
-	if thawed {
-		names = append(names, c.looked()...)
+	if released {
+		// A source that is read again, or an object that is understood again, may
+		// release names that only claims tell of.
+		for _, k := range c.keepers {
+			k.replan()
+		}
 	}
 	c.state.setKinds(c.Kinds, c.kinds, c.lookups.frozen())
-	return unite(nil, names)
+	c.version.Add(1)
+	return unite(nil, touched), since
 }
 
 // derive takes what an object asks for into the index and returns the names
@@ -65,18 +74,6 @@ func (c *Controller) learnOpened(kinds map[schema.GroupVersionKind]objects.Statu
 			c.Log.Info(kind.Kind + " objects are read again")
 		}
 	}
-}
-
-// looked returns every name that a plan of any zone looks at: a source that is
-// read again may release them.
-func (c *Controller) looked() []dns.Name {
-	var names []dns.Name
-	for id, wanted := range c.placed() {
-		if w := c.workers[id]; w.Image() != nil {
-			names = append(names, w.Names(wanted)...)
-		}
-	}
-	return names
 }
 
 // label returns the resource label of an object.

@@ -3,6 +3,7 @@ package controller
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -30,8 +31,7 @@ type state struct {
 	sighted bool // a source has been read since the start
 	zones   []dns.Zone
 	tried   bool
-	err     error // of the last pass
-	trouble error // what is wrong with the service now
+	trouble map[string]error // why the last try failed, by zone ID; "": the list of zones
 	holds   []Hold
 }
 
@@ -57,17 +57,35 @@ func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind
 	s.sources = append(s.sources, frozen...)
 }
 
-// setZones notes the zones after a pass, and what was wrong with it.
-func (s *state) setZones(zones []dns.Zone, err, trouble error) {
+// setZones notes which zones there are.
+func (s *state) setZones(zones []dns.Zone) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.zones, s.tried, s.err, s.trouble = zones, true, err, trouble
+	s.zones, s.tried = zones, true
 }
 
-func (s *state) setTrouble(err error) {
+// note keeps why something failed, or forgets it.
+func (s *state) note(zone string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble = err
+	if s.trouble == nil {
+		s.trouble = map[string]error{}
+	}
+	s.tried = true
+	if err == nil {
+		delete(s.trouble, zone)
+	} else {
+		s.trouble[zone] = err
+	}
+}
+
+// troubles is all that is wrong with the service now.
+func (s *state) troubles() error {
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(s.trouble)) {
+		errs = append(errs, s.trouble[id])
+	}
+	return errors.Join(errs...)
 }
 
 func (s *state) setHolds(holds []Hold) {
@@ -84,9 +102,6 @@ func (c *Controller) Checks() []Check {
 	checks := slices.Clone(s.sources)
 	if len(checks) == 0 {
 		checks = append(checks, Check{Name: "sources", State: "not read yet"})
-	}
-	if s.err != nil {
-		checks = append(checks, Check{Name: "last pass", OK: true, Warn: true, State: s.err.Error()})
 	}
 	for _, h := range s.holds {
 		checks = append(checks, Check{Name: "deletions", OK: true, Warn: true, State: hinted(h)})
@@ -118,13 +133,13 @@ func held(s lease.Status) Check {
 
 // credentials says whether the service takes them, as far as is known.
 func (s *state) credentials() Check {
-	check := Check{Name: "credentials"}
+	check, trouble := Check{Name: "credentials"}, s.troubles()
 	switch {
 	case !s.tried:
 		check.State = "not tried yet"
-	case errors.Is(s.trouble, provider.ErrDenied):
-		check.State = hinted(s.trouble)
-	case s.trouble != nil && len(s.zones) == 0 && !errors.Is(s.trouble, provider.ErrNoZone):
+	case errors.Is(trouble, provider.ErrDenied):
+		check.State = hinted(trouble)
+	case trouble != nil && len(s.zones) == 0 && !errors.Is(trouble, provider.ErrNoZone):
 		check.State = "not accepted yet"
 	default:
 		check.OK, check.State = true, "accepted"
@@ -134,11 +149,12 @@ func (s *state) credentials() Check {
 
 // visible says which zones there are.
 func (s *state) visible() Check {
+	trouble := s.troubles()
 	switch {
 	case !s.tried:
 		return Check{Name: "zones", State: "not read yet"}
-	case errors.Is(s.trouble, provider.ErrNoZone):
-		return Check{Name: "zones", State: hinted(s.trouble)}
+	case errors.Is(trouble, provider.ErrNoZone):
+		return Check{Name: "zones", State: hinted(trouble)}
 	case len(s.zones) == 0:
 		return Check{Name: "zones", State: "none read yet"}
 	}

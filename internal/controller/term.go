@@ -53,14 +53,6 @@ func (c *Controller) contend(ctx context.Context) (terms <-chan term, ended <-ch
 	return begun, done
 }
 
-// lead begins a term: others may have written meanwhile, so that what was read
-// counts no more.
-func (c *Controller) lead() {
-	c.next = time.Time{}
-	c.places = newPlaces(nil)
-	clear(c.workers)
-}
-
 // shortestWrite is how long the lease must last for a write to begin.
 const shortestWrite = 4 * time.Second
 

@@ -33,7 +33,7 @@ func TestUnplacedName(t *testing.T) {
 		}
 		log.took()
 		shown.show(example, org)
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		holds(t, cloud, org, "www A 192.0.2.2")
 		if lines := log.took(); strings.Count(lines, `msg="no longer refused" record="www.example.org A" reason=NoZone`) != 1 {
 			t.Errorf("the log lacks the end of it:\n%s", lines)

@@ -237,25 +237,41 @@ func TestZonesComeAndGo(t *testing.T) {
 			t.Errorf("the log lacks the line:\n%s", lines)
 		}
 
+		// What moves is made in the new zone first, and stays in the old one until it
+		// would be found in the new.
 		shown.show(example, sub)
-		wait(time.Minute)
+		cloud.faults(func(c memory.Call) error {
+			if c.Op == "Apply" && c.Zone.ID == sub.ID {
+				return denied
+			}
+			return nil
+		}, nil)
+		wait(5 * time.Minute)
+		holds(t, cloud, example, "www.sub A 192.0.2.1")
+		cloud.faults(nil, nil)
+		wait(5 * time.Minute)
+		holds(t, cloud, sub, "www A 192.0.2.1")
+		holds(t, cloud, example, "www.sub A 192.0.2.1")
+		cloud.Put(example, dns.RecordSet{Key: dns.Key{Name: sub.Name, Type: dns.NS}, TTL: 60, Data: []string{"ns1.invalid."}})
+		wait(5 * time.Minute)
 		holds(t, cloud, sub, "www A 192.0.2.1")
 		holds(t, cloud, example)
+		cloud.Remove(example, dns.Key{Name: sub.Name, Type: dns.NS})
 
 		shown.show(example)
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		holds(t, cloud, example, "www.sub A 192.0.2.1")
 		if ok, text := w.ready(); !ok || !strings.Contains(text, "zones: example.com\n") {
 			t.Errorf("ready: %v\n%s", ok, text)
 		}
 		shown.show()
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		if ok, text := w.ready(); ok || !strings.Contains(text, "zones: list hosted zones: no hosted zone can be seen (check --domain-filter") ||
 			!strings.Contains(text, "credentials: accepted") {
 			t.Errorf("ready: %v\n%s", ok, text)
 		}
 		shown.show(example)
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		if ok, text := w.ready(); !ok {
 			t.Errorf("not ready:\n%s", text)
 		}
@@ -310,7 +326,7 @@ func TestZoneGoesWithItsTrouble(t *testing.T) {
 			t.Errorf("refused: %v", n)
 		}
 		shown.show(example)
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		if n := w.metric("signpost_refusals{NotOwned}"); n != 0 {
 			t.Errorf("refused in a zone that is gone: %v", n)
 		}

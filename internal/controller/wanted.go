@@ -10,20 +10,6 @@ import (
 	"github.com/signpost-dns/signpost/internal/zone"
 )
 
-// wanted is what objects want of one zone.
-func (c *Controller) wanted(z dns.Zone) zone.Wanted {
-	return zone.Wanted{
-		At: func(n dns.Name) []plan.Want {
-			if !c.places.hold(z, n) {
-				return nil
-			}
-			return c.index.at(n)
-		},
-		Hold:   c.hold,
-		Frozen: c.index.frozenAt,
-	}
-}
-
 // placed returns the wanted names by the ID of each zone that holds them.
 func (c *Controller) placed() map[string][]dns.Name {
 	out := map[string][]dns.Name{}
@@ -35,12 +21,13 @@ func (c *Controller) placed() map[string][]dns.Name {
 	return out
 }
 
-// unplaced tells which of the names are wanted and held by no zone.
+// unplaced tells which of the names are wanted and held by no zone. The caller
+// holds the lock.
 func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
 	var out []plan.Refusal
 	for _, n := range names {
 		wants := c.index.at(n)
-		if len(wants) == 0 || !c.Rules.Filter.Match(n) || len(c.places.of(n)) > 0 {
+		if len(wants) == 0 || !c.Rules.Filter.Match(n) || c.places.placed(n) {
 			continue
 		}
 		out = append(out, plan.Refusal{

@@ -313,6 +313,15 @@ func (g *Guard) Knows(id string) bool {
 	return slices.ContainsFunc(g.issued, func(i issue) bool { return i.id == id })
 }
 
+// IDs returns all IDs that approve something of what is held.
+func (g *Guard) IDs() []string {
+	ids := make([]string, len(g.issued))
+	for i, issue := range g.issued {
+		ids[i] = issue.id
+	}
+	return ids
+}
+
 // Spent returns the IDs that were approved and acted on since the last time.
 func (g *Guard) Spent() []string {
 	ids := g.spent

@@ -124,5 +124,6 @@ const (
 	Frozen        Reason = "Frozen"        // what the object wants is unknown at present
 	Held          Reason = "Held"          // too much would be deleted at once: it waits for a person
 	Grace         Reason = "Grace"         // it will be deleted, unless an object asks for it again in time
+	Moving        Reason = "Moving"        // it is wanted in another zone, and goes when it stands there
 	Rejected      Reason = "Rejected"      // the service refused the change
 )

@@ -24,10 +24,14 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 		if len(b) == 0 {
 			continue
 		}
+		if len(d.failed) > 0 && d.hopeless() {
+			d.fail(b, d.failed[0].Err)
+			continue
+		}
 		err := w.send(ctx, b)
 		if err == nil {
 			w.accept(b, out)
-			d.landed = true
+			d.landed, w.denied = true, 0
 			continue
 		}
 		denied := errors.Is(err, provider.ErrDenied)
@@ -60,6 +64,7 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 	}
 	if len(d.failed) > 0 && !d.landed {
 		// Nobody may write at all: that is no fault of these groups.
+		w.denied++
 		return conflicts, w.stopped(ctx, d.failed[0].Err)
 	}
 	w.reject(d.failed, out)

@@ -123,9 +123,9 @@ func answered(err error) bool {
 }
 
 // List lists the zones of a provider, with the same patience as a [Worker] has.
-func List(ctx context.Context, p provider.Provider, a Account, log *slog.Logger) ([]dns.Zone, error) {
+func List(ctx context.Context, p provider.Provider, a Account, priority Priority, log *slog.Logger) ([]dns.Zone, error) {
 	var zones []dns.Zone
-	err := caller{log, a}.read(ctx, Audit, func(call context.Context) (err error) {
+	err := caller{log, a}.read(ctx, priority, func(call context.Context) (err error) {
 		zones, err = p.Zones(call)
 		return err
 	})

@@ -16,6 +16,8 @@ const (
 	deniedTries = 20
 	// deniedAll is after how many of them, if nothing landed, all is given up.
 	deniedAll = 7
+	// denied as a whole, a zone's next batches are taken apart only now and then.
+	deniedAgain = 4
 )
 
 // denials finds the groups of a batch that are denied.
@@ -31,10 +33,10 @@ type denials struct {
 // then halves. What remains denied, it notes.
 func (d *denials) part(ctx context.Context, b dns.Batch, denied error, out *Outcome) ([]dns.Batch, error) {
 	d.tries++
-	if parts := byAction(b); len(parts) > 1 {
+	if parts := byAction(b); len(parts) > 1 && !d.hopeless() {
 		return parts, nil
 	}
-	if replaces(b) {
+	if replaces(b) && (d.landed || !d.hopeless()) {
 		switch done, err := d.w.upsert(ctx, b, out); {
 		case err != nil && !errors.Is(err, provider.ErrDenied):
 			return nil, err
@@ -43,14 +45,28 @@ func (d *denials) part(ctx context.Context, b dns.Batch, denied error, out *Outc
 			return nil, nil
 		}
 	}
-	hopeless := d.tries >= deniedTries || d.tries >= deniedAll && !d.landed
-	if len(b) > 1 && !hopeless {
+	if len(b) > 1 && !d.hopeless() {
 		return []dns.Batch{b[:len(b)/2], b[len(b)/2:]}, nil
 	}
+	d.fail(b, denied)
+	return nil, nil
+}
+
+// hopeless reports whether trying on would be a waste of calls.
+func (d *denials) hopeless() bool {
+	switch {
+	case d.tries >= deniedTries:
+		return true
+	case d.landed:
+		return false
+	}
+	return d.tries >= deniedAll || d.tries > 0 && d.w.denied%deniedAgain > 0
+}
+
+func (d *denials) fail(b dns.Batch, denied error) {
 	for _, g := range b {
 		d.failed = append(d.failed, Failure{g, d.w.owners(g), denied})
 	}
-	return nil, nil
 }
 
 // byAction parts a batch by the permissions that its groups need.

@@ -347,17 +347,17 @@ func (g *Governor) tick() {
 // GovernorStats is what a governor did and does, for metrics. What is counted
 // by priority is indexed by it.
 type GovernorStats struct {
-	Limit     float64          // configured calls a second
-	Rate      float64          // calls a second at present
-	Burst     int              // calls at once after a rest
-	Tokens    float64          // calls that could be made now
+	Limit     float64                   // configured calls a second
+	Rate      float64                   // calls a second at present
+	Burst     int                       // calls at once after a rest
+	Tokens    float64                   // calls that could be made now
 	Calls     [priorities]uint64        // turns taken
 	Waits     [priorities]uint64        // turns that came only after waiting
 	Waited    [priorities]time.Duration // by all of those together
 	Waiting   [priorities]int           // calls that wait now
-	Throttled uint64           // answers that the account calls too often
-	Busy      uint64           // answers that a zone is busy
-	BusyZones []string         // IDs of the zones whose calls wait now, sorted
+	Throttled uint64                    // answers that the account calls too often
+	Busy      uint64                    // answers that a zone is busy
+	BusyZones []string                  // IDs of the zones whose calls wait now, sorted
 }
 
 // Stats returns the figures of this moment.

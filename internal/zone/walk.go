@@ -44,6 +44,7 @@ func (w *Worker) Turn() func(context.Context) (Page, error) {
 		w.image.Begin(w.walk.round)
 		w.mu.Unlock()
 	}
+	w.forgetWritten()
 	from, reads, priority := w.walk.cursor, w.walk.reads, Audit
 	if !w.walk.whole {
 		priority = Load
@@ -89,7 +90,6 @@ func (w *Worker) Merge(p Page) (changed []dns.Name, done bool) {
 		}
 		sets = sets[n:]
 	}
-	w.forgetWritten()
 	if w.walk.cursor = p.next; p.next != "" {
 		return changed, false
 	}
@@ -117,7 +117,8 @@ func (w *Worker) compare(name dns.Name, sets []dns.RecordSet) bool {
 	return true
 }
 
-// forgetWritten forgets what the next page knows: all but the name that goes on.
+// forgetWritten forgets what a page that is asked for now will know: all but the
+// name of which the last page told half.
 func (w *Worker) forgetWritten() {
 	if len(w.walk.carry) > 0 && w.walk.written[w.walk.carry[0].Name] {
 		w.walk.written = map[dns.Name]bool{w.walk.carry[0].Name: true}
@@ -149,6 +150,25 @@ func sameSets(a, b []dns.RecordSet) bool {
 // Whole reports whether the zone has been read once. Before, absence at a name
 // tells nothing unless the name is [Worker.Known].
 func (w *Worker) Whole() bool { return w.walk.whole }
+
+// Begun reports whether a page of the zone has been read, of several.
+func (w *Worker) Begun() bool { return w.walk.cursor != "" }
+
+// Concerned returns the names that may have to be planned since what stands at
+// these has changed: themselves, and those of which claims there may speak.
+func (w *Worker) Concerned(changed []dns.Name) []dns.Name {
+	names := slices.Clone(changed)
+	if w.rules.Claims == nil {
+		return names
+	}
+	for _, n := range changed {
+		for _, r := range w.rules.Claims.Reads(n, w.zone.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	slices.SortFunc(names, dns.Name.Compare)
+	return slices.Compact(names)
+}
 
 // Round reports whether a round is under way.
 func (w *Worker) Round() bool { return w.walk.begun }

@@ -86,6 +86,11 @@ func TestPageOlderThanAWrite(t *testing.T) {
 		if changed := s.round(); len(changed) > 0 {
 			t.Errorf("the next round finds %v changed", changed)
 		}
+		// What others do after our write is found.
+		s.put("c", "198.51.100.3")
+		if changed := s.round(); !slices.Equal(changed, names("c")) {
+			t.Errorf("the next round finds %v changed, want c", changed)
+		}
 	})
 }
 

@@ -63,6 +63,7 @@ type Worker struct {
 	doubts   map[dns.Name]bool // names at which a write had no answer, so that the image may be wrong
 	walk     walk
 	told     struct{ upsert bool } // what was said once
+	denied   int                   // batches in a row of which nothing was permitted
 
 	mu    sync.RWMutex // held to change the image, and by those who Look at it
 	image *Image

@@ -231,17 +231,17 @@ func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)
 		s.faults(first(3, "Zones", throttle), nil)
-		zones, err := zone.List(t.Context(), s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, slog.New(slog.DiscardHandler))
+		zones, err := zone.List(t.Context(), s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, zone.Load, slog.New(slog.DiscardHandler))
 		if err != nil || len(zones) != 1 || zones[0] != example {
 			t.Errorf("want the zone in the end, got %v, %v", zones, err)
 		}
 		s.faults(first(1, "Zones", denied), nil)
-		if _, err := zone.List(t.Context(), s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, slog.New(slog.DiscardHandler)); !errors.Is(err, provider.ErrDenied) {
+		if _, err := zone.List(t.Context(), s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, zone.Load, slog.New(slog.DiscardHandler)); !errors.Is(err, provider.ErrDenied) {
 			t.Errorf("want ErrDenied, got %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := zone.List(ctx, s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) {
+		if _, err := zone.List(ctx, s.p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{})}, zone.Load, slog.New(slog.DiscardHandler)); !errors.Is(err, context.Canceled) {
 			t.Errorf("want the end of the context, got %v", err)
 		}
 	})

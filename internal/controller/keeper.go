@@ -1,0 +1,316 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+	"github.com/signpost-dns/signpost/internal/zone"
+)
+
+// keeper keeps one zone right. A goroutine of its own plans the names that are
+// dirty, writes, and goes round through the zone page by page: a page is asked
+// for in the background, so that no write waits for it.
+type keeper struct {
+	c      *Controller
+	zone   dns.Zone
+	worker *zone.Worker
+	guard  *plan.Guard
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when run has returned
+
+	ours  atomic.Int64 // how many sets of ours the zone held when it was read first; -1 before
+	round atomic.Int64 // when the last whole round began, in Unix nanoseconds; 0: none yet
+
+	wake  chan struct{} // holds a token while names have become dirty
+	mu    sync.Mutex
+	dirty map[dns.Name]time.Time // names to plan, with the time of the event, zero without one
+	again bool                   // all names are to be planned
+	owed  *owed
+
+	// The rest belongs to the goroutine.
+	pages  chan answer       // of one place
+	asked  bool              // a page is under way
+	next   time.Time         // when the next page is asked for
+	began  time.Time         // when the present round began
+	blind  int               // pages in a row that could not be read
+	busy   bool              // something was written in this round
+	idle   bool              // it was said that all is up to date
+	down   bool              // nothing can be written
+	moving map[dns.Name]bool // names that stay for another zone's sake
+}
+
+// answer is what became of the request for a page.
+type answer struct {
+	page zone.Page
+	err  error
+}
+
+func (c *Controller) newKeeper(z dns.Zone) *keeper {
+	k := &keeper{
+		c: c, zone: z, worker: zone.NewWorker(z, c.Provider, c.account, c.Rules, c.Log),
+		guard: plan.NewGuard(z, c.MaxDeletes, c.holds.grace), ended: make(chan struct{}),
+		wake: make(chan struct{}, 1), dirty: map[dns.Name]time.Time{}, owed: newOwed(),
+		pages: make(chan answer, 1), moving: map[dns.Name]bool{},
+	}
+	k.ours.Store(-1)
+	return k
+}
+
+// want has names planned. Since is the time of the event that touched them. A name
+// that was tried in vain is tried anew.
+func (k *keeper) want(since time.Time, names ...dns.Name) {
+	k.mu.Lock()
+	for _, n := range names {
+		if old, known := k.dirty[n]; !known || old.IsZero() {
+			k.dirty[n] = since
+		}
+		k.owed.forget(n)
+	}
+	k.mu.Unlock()
+	k.ring()
+}
+
+// replan has every name planned, once the zone is known.
+func (k *keeper) replan() {
+	k.mu.Lock()
+	k.again = true
+	k.mu.Unlock()
+	k.ring()
+}
+
+func (k *keeper) ring() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stop ends the keeper, when its batch under way is finished.
+func (k *keeper) stop() {
+	k.cancel()
+	<-k.ended
+}
+
+// run keeps the zone right until ctx ends.
+func (k *keeper) run(ctx context.Context) {
+	defer close(k.ended)
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	for ctx.Err() == nil {
+		k.ask(ctx)
+		k.work(ctx)
+		alarm.Reset(time.Until(k.alarm()))
+		select {
+		case <-ctx.Done():
+		case a := <-k.pages:
+			k.asked = false
+			k.merge(ctx, a)
+		case <-k.wake:
+		case <-alarm.C:
+		}
+	}
+	if k.asked {
+		<-k.pages
+	}
+}
+
+// ask asks for the next page when its time has come.
+func (k *keeper) ask(ctx context.Context) {
+	now := time.Now()
+	if k.asked || now.Before(k.next) {
+		return
+	}
+	if !k.worker.Round() {
+		k.began, k.busy = now, false
+		k.c.Metrics.lastReconcile.Set(seconds(now))
+	}
+	k.asked = true
+	turn := k.worker.Turn()
+	go func() {
+		page, err := turn(ctx)
+		k.pages <- answer{page, err}
+	}()
+}
+
+// merge takes a page in, and what it shows to have changed is dirty.
+func (k *keeper) merge(ctx context.Context, a answer) {
+	if a.err != nil {
+		if ctx.Err() == nil {
+			k.next = time.Now().Add(backOff(k.blind, time.Minute))
+			k.blind++
+			k.trouble(ctx, a.err)
+		}
+		return
+	}
+	if k.blind > 0 {
+		k.blind = 0
+		k.calm(ctx)
+	}
+	changed, done := k.worker.Merge(a.page)
+	k.c.version.Add(1)
+	k.want(time.Time{}, k.worker.Concerned(changed)...)
+	if !done {
+		return
+	}
+	first := k.ours.Load() < 0
+	if first {
+		k.ours.Store(int64(len(k.worker.Names(nil))))
+		k.replan()
+		select {
+		case k.c.read <- k:
+		case <-ctx.Done():
+			return
+		}
+	}
+	k.round.Store(k.began.UnixNano())
+	k.next = k.began.Add(k.c.Interval)
+	k.calm(ctx)
+	for n := range k.moving {
+		k.want(time.Time{}, n)
+	}
+	k.mu.Lock()
+	quiet := !k.owed.failing() && len(k.dirty) == 0 && !k.again
+	k.mu.Unlock()
+	if quiet {
+		k.upToDate()
+	}
+}
+
+// upToDate says that a round found nothing to do, once until there is something.
+func (k *keeper) upToDate() {
+	if k.busy {
+		return
+	}
+	k.c.Metrics.noOps.Inc()
+	if k.idle {
+		return
+	}
+	k.idle = true
+	text := "All records are already up to date"
+	if len(k.c.ledger.names("")) > 0 {
+		text += ", there are no changes for the matching hosted zones"
+	}
+	k.c.Log.Info(text, "zone", k.zone.String())
+}
+
+// work plans and writes what is due, if anything is.
+func (k *keeper) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		names, since := k.due(ctx)
+		if len(names) == 0 {
+			return
+		}
+		k.sync(ctx, names, since)
+	}
+}
+
+// fewUnknown is how many names are read out of turn while the zone is not known.
+const fewUnknown = 5
+
+// due takes what is to be planned now: of the dirty names those that are known,
+// the owed ones whose time has come, and those that a person has approved.
+func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]time.Time) {
+	if !k.worker.Whole() {
+		k.learn(ctx)
+	}
+	approved := k.approved(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.again && k.worker.Whole() {
+		k.again = false
+		for _, n := range k.all() {
+			if _, known := k.dirty[n]; !known {
+				k.dirty[n] = time.Time{}
+			}
+		}
+	}
+	for _, n := range append(k.owed.due(time.Now()), approved...) {
+		if _, known := k.dirty[n]; !known {
+			k.dirty[n] = time.Time{}
+		}
+	}
+	since = map[dns.Name]time.Time{}
+	for n, at := range k.dirty {
+		if k.worker.Known(n) {
+			names, since[n] = append(names, n), at
+			delete(k.dirty, n)
+		}
+	}
+	slices.SortFunc(names, dns.Name.Compare)
+	return names, since
+}
+
+// all returns every name that a plan of the zone looks at, and those of which
+// something is told or owed, so that nothing of it stays for ever.
+func (k *keeper) all() []dns.Name {
+	k.c.mu.RLock()
+	defer k.c.mu.RUnlock()
+	names := append(k.worker.Names(k.c.placed()[k.zone.ID]), k.c.ledger.names(k.zone.ID)...)
+	k.guard.Recount()
+	return append(names, k.owed.names()...)
+}
+
+// learn reads dirty names out of turn, while pages are on their way that are far
+// from them, and if they are few.
+func (k *keeper) learn(ctx context.Context) {
+	if !k.worker.Begun() {
+		return // the first page may be all there is
+	}
+	k.mu.Lock()
+	var unknown []dns.Name
+	for n := range k.dirty {
+		if len(unknown) <= fewUnknown && !k.worker.Known(n) {
+			unknown = append(unknown, n)
+		}
+	}
+	k.mu.Unlock()
+	if len(unknown) == 0 || len(unknown) > fewUnknown {
+		return
+	}
+	if err := k.worker.Learn(ctx, unknown); err != nil && ctx.Err() == nil {
+		k.trouble(ctx, err)
+	}
+}
+
+// alarm returns when there is something to do though nothing happens.
+func (k *keeper) alarm() time.Time {
+	at := time.Now().Add(time.Hour)
+	if !k.asked && k.next.Before(at) {
+		at = k.next
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if first, ok := k.owed.next(); ok && first.Before(at) && k.worker.Whole() {
+		at = first
+	}
+	if look := time.Now().Add(lookEvery); k.c.holds.has(k.zone) && look.Before(at) {
+		at = look
+	}
+	return at
+}
+
+// trouble notes why the zone cannot be read or written.
+func (k *keeper) trouble(ctx context.Context, err error) {
+	k.c.state.note(k.zone.ID, err)
+	k.c.Metrics.registryErrors.Inc()
+	k.c.reckon(ctx, k.zone.ID, err, false)
+}
+
+// calm notes that the zone can be read and written.
+func (k *keeper) calm(ctx context.Context) {
+	k.mu.Lock()
+	well := !k.owed.failing()
+	k.mu.Unlock()
+	if well {
+		k.c.state.note(k.zone.ID, nil)
+		k.c.Metrics.lastSync.Set(seconds(time.Now()))
+	}
+	k.c.reckon(ctx, k.zone.ID, nil, well)
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

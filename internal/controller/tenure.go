@@ -1,0 +1,214 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/zone"
+)
+
+// listEvery is how often the zones are listed, so that a new one is seen within
+// five minutes also where the list waits for its turn.
+const listEvery = 4 * time.Minute
+
+// tenure is what is under way while this replica writes: a goroutine that lists
+// the zones, and one keeper for each. A nil tenure has nothing under way.
+type tenure struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	lists  chan zoneList
+	wg     sync.WaitGroup
+}
+
+// zoneList is an answer to the question which zones there are.
+type zoneList struct {
+	zones []dns.Zone
+	err   error
+}
+
+// begin begins a tenure. Others may have written before, so that what was known
+// of the zones counts no more.
+func (c *Controller) begin(ctx context.Context) *tenure {
+	c.mu.Lock()
+	c.places, c.keepers = places{}, map[string]*keeper{}
+	c.mu.Unlock()
+	t := &tenure{lists: make(chan zoneList)}
+	t.ctx, t.cancel = context.WithCancel(ctx)
+	t.wg.Go(func() { c.listZones(t.ctx, t.lists) })
+	return t
+}
+
+// listed gives the lists of zones as they come.
+func (t *tenure) listed() <-chan zoneList {
+	if t == nil {
+		return nil
+	}
+	return t.lists
+}
+
+// end returns when nothing is under way any more. A batch that is being sent is
+// finished.
+func (t *tenure) end() {
+	if t != nil {
+		t.cancel()
+		t.wg.Wait()
+	}
+}
+
+// listZones lists the zones again and again.
+func (c *Controller) listZones(ctx context.Context, lists chan<- zoneList) {
+	priority, failed := zone.Load, 0
+	for {
+		zones, err := zone.List(ctx, c.Provider, c.account, priority, c.Log)
+		if err == nil && len(zones) == 0 {
+			err = &provider.Error{Kind: provider.ErrNoZone, Op: "list hosted zones", Hint: noZoneHint}
+		}
+		select {
+		case lists <- zoneList{zones, err}:
+		case <-ctx.Done():
+			return
+		}
+		pause := listEvery
+		if err != nil {
+			pause = backOff(failed, time.Minute)
+			failed++
+		} else {
+			priority, failed = zone.Audit, 0
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// noZoneHint is what to do about a provider that shows no zone.
+const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type against the zones of this account, " +
+	"and that the credentials are those of the account that has them"
+
+// wisher is a provider that can name what would help it and was not granted.
+type wisher interface{ Wishes() []string }
+
+// adopt has a keeper for each zone of a list, and none for others.
+func (c *Controller) adopt(t *tenure, list zoneList) {
+	c.state.note("", list.err)
+	if list.err != nil {
+		c.Metrics.registryErrors.Inc()
+	}
+	if w, ok := c.Provider.(wisher); ok {
+		c.ledger.wishes(w.Wishes())
+	}
+	c.reckon(t.ctx, "", list.err, true)
+	if list.err != nil || slices.Equal(list.zones, c.places.zones) {
+		return
+	}
+	begun, ended := c.keep(list.zones)
+	for _, k := range ended {
+		k.stop()
+	}
+	for _, k := range begun {
+		ctx, cancel := context.WithCancel(t.ctx)
+		k.cancel = cancel
+		t.wg.Go(func() { k.run(ctx) })
+	}
+	c.place(t.ctx, ended)
+}
+
+// keep makes the zones of a list those that are kept.
+func (c *Controller) keep(zones []dns.Zone) (begun, ended []*keeper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keepers := map[string]*keeper{}
+	domains := make([]string, 0, 2*len(zones))
+	for _, z := range zones {
+		domains = append(domains, z.Name.Host()+".", "."+z.Name.Host()+".")
+		if keepers[z.ID] = c.keepers[z.ID]; keepers[z.ID] == nil {
+			k := c.newKeeper(z)
+			keepers[z.ID], begun = k, append(begun, k)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.keepers)) {
+		if keepers[id] == nil {
+			ended = append(ended, c.keepers[id])
+		}
+	}
+	c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")
+	c.places, c.keepers = newPlaces(zones, c.places), keepers
+	c.state.setZones(zones)
+	return begun, ended
+}
+
+// place has every keeper plan what is placed in its zone now, and forgets what
+// concerned zones that are gone.
+func (c *Controller) place(ctx context.Context, ended []*keeper) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, k := range ended {
+		c.holds.forget(k.zone)
+		c.Metrics.held.DeleteLabelValues(heldLabels(k.zone)...)
+		c.state.note(k.zone.ID, nil)
+		c.absolve(ctx, k.zone.ID)
+	}
+	c.ledger.keep(func(id string) bool { return id == "" || c.keepers[id] != nil })
+	c.state.setHolds(c.holds.all())
+	for id, names := range c.placed() {
+		if k := c.keepers[id]; k != nil {
+			k.want(time.Time{}, names...)
+		}
+	}
+	for _, k := range c.keepers {
+		k.replan()
+	}
+	c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
+}
+
+// choose decides between zones of one name, when all of them have been read, and
+// tells.
+func (c *Controller) choose(read *keeper) {
+	c.mu.Lock()
+	tie := c.places.tie(read.zone)
+	var chosen dns.Zone
+	best := -1
+	for _, z := range tie {
+		k := c.keepers[z.ID]
+		if k == nil || k.ours.Load() < 0 {
+			best = -1
+			break
+		}
+		if n := int(k.ours.Load()); n > best {
+			chosen, best = z, n
+		}
+	}
+	if best >= 0 {
+		c.places.decide(chosen)
+	}
+	c.mu.Unlock()
+	if best < 0 {
+		return
+	}
+	var others []string
+	for _, z := range tie {
+		if z.ID != chosen.ID {
+			others = append(others, z.ID)
+		}
+	}
+	c.Log.Warn(fmt.Sprintf("there are %d zones named %s; %s is used, which holds %d record sets of ours, and the others are left alone: %s",
+		len(tie), chosen.Name.Host(), chosen.ID, best, strings.Join(others, ", ")),
+		"hint", "choose one with --zone-id-filter")
+	c.mu.RLock()
+	k, names := c.keepers[chosen.ID], c.placed()[chosen.ID]
+	c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
+	c.mu.RUnlock()
+	k.want(time.Time{}, names...)
+	k.replan()
+}
