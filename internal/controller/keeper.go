@@ -39,6 +39,7 @@ type keeper struct {
 	began  time.Time         // when the present round began
 	blind  int               // pages in a row that could not be read
 	busy   bool              // something was written in this round
+	done   bool              // a round has just ended
 	idle   bool              // it was said that all is up to date
 	down   bool              // nothing can be written
 	moving map[dns.Name]bool // names that stay for another zone's sake
@@ -104,6 +105,7 @@ func (k *keeper) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		k.ask(ctx)
 		k.work(ctx)
+		k.upToDate()
 		alarm.Reset(time.Until(k.alarm()))
 		select {
 		case <-ctx.Done():
@@ -173,17 +175,16 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 	for n := range k.moving {
 		k.want(time.Time{}, n)
 	}
-	k.mu.Lock()
-	quiet := !k.owed.failing() && len(k.dirty) == 0 && !k.again
-	k.mu.Unlock()
-	if quiet {
-		k.upToDate()
-	}
+	k.done = true
 }
 
 // upToDate says that a round found nothing to do, once until there is something.
 func (k *keeper) upToDate() {
-	if k.busy {
+	k.mu.Lock()
+	quiet := k.done && !k.busy && !k.owed.failing() && len(k.dirty) == 0 && !k.again
+	k.mu.Unlock()
+	k.done = false
+	if !quiet {
 		return
 	}
 	k.c.Metrics.noOps.Inc()
