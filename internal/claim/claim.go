@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -54,9 +55,13 @@ func Parse(rdata string) (Claim, bool) {
 	if err != nil {
 		return Claim{}, false
 	}
+	return parseText(strings.Join(strs, `" "`))
+}
+
+func parseText(text string) (Claim, bool) {
 	var c Claim
 	claimed := false
-	for item := range strings.SplitSeq(strings.Join(strs, `" "`), ",") {
+	for item := range strings.SplitSeq(text, ",") {
 		key, value, ok := strings.Cut(item, "=")
 		switch {
 		case !ok:
@@ -98,7 +103,7 @@ func (c *Claim) set(label, value string) {
 // kind always stays. [Claim.Names] knows the form. Other labels that would
 // leave the resource under 32 octets are dropped. The owner is never
 // shortened: one that [ValidateOwner] accepts fits.
-func (c Claim) RDATA() string { return dns.FormatStrings(c.fit().text()) }
+func (c Claim) RDATA() string { return dns.FormatStrings(c.fit(nil).text()) }
 
 // Names reports whether the resource label names this object, also where the
 // label was shortened to fit.
@@ -110,18 +115,27 @@ func (c Claim) Names(resource string) bool {
 	return i >= 0 && strings.HasPrefix(resource, c.Resource[:i]) && c.Resource[i+1:] == hash(resource)
 }
 
-func (c Claim) fit() Claim {
-	over := len(c.text()) - maxString
-	switch {
-	case over <= 0 || c.Resource == "" && len(c.Labels) == 0:
+// fit shortens a claim until it fits into one character-string, sealed or
+// plain.
+func (c Claim) fit(seal *Seal) Claim {
+	fits := func(c Claim) bool { return seal.size(c.text()) <= maxString }
+	if fits(c) || c.Resource == "" && len(c.Labels) == 0 {
 		return c
-	case len(c.Labels) > 0 && len(c.Resource)-over < minResource:
-		c.Labels = nil
-		return c.fit()
 	}
-	keep := max(0, len(c.Resource)-over-len("~")-hashDigits)
-	c.Resource = c.Resource[:keep] + "~" + hash(c.Resource)
-	return c
+	whole := c.Resource
+	cut := func(keep int) Claim {
+		c.Resource = whole[:keep] + "~" + hash(whole)
+		return c
+	}
+	if len(c.Labels) > 0 && (len(whole) < minResource || !fits(cut(minResource-len("~")-hashDigits))) {
+		c.Labels, c.Resource = nil, whole
+		return c.fit(seal)
+	}
+	keep := max(0, sort.Search(len(whole), func(keep int) bool { return !fits(cut(keep)) })-1)
+	for keep > 0 && !fits(cut(keep)) { // compressed, a longer text can be the shorter one
+		keep--
+	}
+	return cut(keep)
 }
 
 func hash(resource string) string {
@@ -153,6 +167,20 @@ var (
 	errOwnerLong  = fmt.Errorf("it is longer than %d octets, and the claim must hold it whole; choose a shorter one", MaxOwner)
 )
 
+// CheckOwner is [ValidateOwner] for claims that are written with this seal,
+// which take more room.
+func (s *Seal) CheckOwner(owner string) error {
+	if err := ValidateOwner(owner); err != nil {
+		return err
+	}
+	// Digits of a hash compress worst.
+	least := Claim{Owner: owner, Resource: "globalnetworkset~" + hash(owner)}
+	if s.size(least.text()) > maxString {
+		return fmt.Errorf("owner id %q: encrypted, a claim cannot hold it; choose a shorter one", owner)
+	}
+	return nil
+}
+
 // ValidateOwner reports why an owner id could not be read back from a claim,
 // and what to do about it. An id may hold printable ASCII without comma, double
 // quote and backslash, at most [MaxOwner] octets.
@@ -175,11 +203,17 @@ func ValidateOwner(owner string) error {
 // It has the claimed set's identifier, routing and health check, without which
 // Route 53 takes no second set of that name, and always [TTL].
 func Set(c Claim, at dns.Name, claimed dns.RecordSet) dns.RecordSet {
-	return dns.RecordSet{
+	return (*Seal)(nil).Set(c, at, claimed)
+}
+
+// Set is [Set] for a claim that is written with this seal: if it is to be
+// encrypted the set has that as its listed spelling.
+func (s *Seal) Set(c Claim, at dns.Name, claimed dns.RecordSet) dns.RecordSet {
+	return s.Sealed(dns.RecordSet{
 		Key:           dns.Key{Name: at, Type: dns.TXT, SetID: claimed.SetID},
 		TTL:           TTL,
-		Data:          []string{c.RDATA()},
+		Data:          []string{dns.FormatStrings(c.fit(s).text())},
 		Routing:       claimed.Routing,
 		HealthCheckID: claimed.HealthCheckID,
-	}
+	})
 }

@@ -11,6 +11,9 @@ import (
 type Found struct {
 	Claim Claim
 	Set   dns.RecordSet
+	// Former says that by the present affixes it would not be the claim of what
+	// was asked for, and by former ones it is (see [Naming.WithFormer]).
+	Former bool
 }
 
 // Sole reports whether the set says nothing but this claim. Where it holds
@@ -28,8 +31,9 @@ const (
 )
 
 // For returns those of the TXT sets that claim set, the one that counts first:
-// the claim at its own name, for an alias A the cname- one, and the old format
-// last (never for AAAA). A claim has the identifier of its set.
+// the claim where it would be written, then by the strength of the reading: that
+// of name and type, for an alias A the cname- one, the old format (never for
+// AAAA). Those by former affixes come last. A claim has the identifier of its set.
 //
 // Sets holds what the zone has, claims and others, at set's name, at the
 // [Naming.Candidates] of it, and at the names that [Naming.Reads] gives for
@@ -44,7 +48,7 @@ func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Fo
 		by  strength
 		own bool
 	}
-	at, _ := n.Name(set.Key, zone)
+	at, _ := n.At(set, zone)
 	var all []ranked
 	for _, txt := range sets {
 		c, ok := of(txt)
@@ -53,13 +57,21 @@ func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Fo
 		}
 		readings := n.Reads(txt.Name, zone)
 		by := points(readings, set, zone)
-		if best := strongest(readings, sets, txt.SetID, zone); by != not && (best == not || best == by) {
-			all = append(all, ranked{Found{c, txt}, by, txt.Name == at})
+		if best := strongest(readings, sets, txt.SetID, zone); by == not || best != not && best != by {
+			continue
 		}
+		former := len(n.former) > 0 && points(n.reads(txt.Name, zone), set, zone) == not
+		all = append(all, ranked{Found{c, txt, former}, by, txt.Name == at && !former})
 	}
 	slices.SortFunc(all, func(a, b ranked) int {
 		if a.own != b.own {
 			if a.own {
+				return -1
+			}
+			return 1
+		}
+		if a.Former != b.Former {
+			if b.Former {
 				return -1
 			}
 			return 1

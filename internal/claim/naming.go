@@ -15,6 +15,34 @@ type Naming struct {
 	written map[dns.Type]form // where v0.22 writes the claim of a set of this type
 	apex    map[dns.Type]form // the same around the label of [Naming.Name]'s apex names
 	forms   []form            // every way to read a claim's name, in order of authority
+
+	version Version  // as which claims are written; "" is V022
+	former  []Naming // see [Naming.WithFormer]
+}
+
+// Version is a version of ExternalDNS, as which claims are written. All are
+// read.
+type Version string
+
+const (
+	// V022 names the claim of every set after its type.
+	V022 Version = "0.22"
+	// V021 names that of an alias A cname-, as which versions before 0.22 look
+	// for it.
+	V021 Version = "0.21"
+)
+
+// WithVersion returns a naming that writes claims where this version would.
+func (n Naming) WithVersion(v Version) Naming {
+	n.version = v
+	return n
+}
+
+// WithFormer returns a naming that also reads the claims which lie where these
+// affixes put them. No claim is written there. See [Found.Former].
+func (n Naming) WithFormer(former ...Naming) Naming {
+	n.former = append(slices.Clone(n.former), former...)
+	return n
 }
 
 // apexLabel is the first label of a claim that could not lie in the zone
@@ -87,6 +115,16 @@ func (n Naming) Name(key dns.Key, zone dns.Name) (dns.Name, error) {
 	return at, nil
 }
 
+// At returns where the claim of a set is written: its [Naming.Name], but that
+// the claim of an alias A is called cname- in the format of [V021].
+func (n Naming) At(set dns.RecordSet, zone dns.Name) (dns.Name, error) {
+	key := set.Key
+	if n.version == V021 && key.Type == dns.A && set.Alias != nil {
+		key.Type = dns.CNAME
+	}
+	return n.Name(key, zone)
+}
+
 // apexName returns where the claim of a set at the apex lies.
 func (n Naming) apexName(t dns.Type, zone dns.Name) (dns.Name, error) {
 	if at, err := n.written[t].name(zone); err == nil && at.Within(zone) {
@@ -102,8 +140,9 @@ func (n Naming) apexName(t dns.Type, zone dns.Name) (dns.Name, error) {
 
 // Candidates returns every name in the zone at which a claim of a set at name
 // may lie, if the set is of one of these types: the new format, the old one,
-// the apex's, and for A what an alias's claim was called before v0.22
-// (cname-). They are sorted and unique; none for a name outside the zone.
+// the apex's, for A what an alias's claim was called before v0.22 (cname-), and
+// all that with former affixes. They are sorted and unique; none for a name
+// outside the zone.
 //
 // To tell whose an old-format claim is, [Naming.For] needs more: the sets at
 // the other names that [Naming.Reads] gives for it.
@@ -112,6 +151,9 @@ func (n Naming) Candidates(name, zone dns.Name, types []dns.Type) []dns.Name {
 		return nil
 	}
 	out := make([]dns.Name, 0, len(types)+1)
+	for _, f := range n.former {
+		out = append(out, f.Candidates(name, zone, types)...)
+	}
 	for _, f := range n.forms {
 		if f.typ != "" && !slices.Contains(types, f.typ) && !(f.typ == dns.CNAME && slices.Contains(types, dns.A)) {
 			continue
@@ -139,9 +181,31 @@ type Reading struct {
 // Reads returns the ways in which the name of a TXT set can be read as that of
 // a claim, the most specific first: those with a type before the old format,
 // and of those of one kind the shorter owner name first; a wildcard before the
-// label that stands for it. None: no claim lies at such a name. What they name
-// lies in the zone, and need not exist.
+// label that stands for it. Those by former affixes come last. None: no claim
+// lies at such a name. What they name lies in the zone, and need not exist.
 func (n Naming) Reads(txt, zone dns.Name) []Reading {
+	out := n.reads(txt, zone)
+	for _, r := range n.readsFormer(txt, zone) {
+		if !slices.Contains(out, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Former reports whether only former affixes make a claim's name of this.
+func (n Naming) Former(txt, zone dns.Name) bool {
+	return len(n.former) > 0 && len(n.reads(txt, zone)) == 0 && len(n.readsFormer(txt, zone)) > 0
+}
+
+func (n Naming) readsFormer(txt, zone dns.Name) (out []Reading) {
+	for _, f := range n.former {
+		out = append(out, f.Reads(txt, zone)...)
+	}
+	return out
+}
+
+func (n Naming) reads(txt, zone dns.Name) []Reading {
 	if !txt.Within(zone) {
 		return nil
 	}

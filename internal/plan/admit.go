@@ -24,6 +24,9 @@ func (d *decision) admit() {
 			if reason, message := d.obstacle(want); reason != "" {
 				want.refused, again = reason, true
 				d.refuse(key, want.askers, reason, message)
+			} else if reason, message = d.stuck(want); reason != "" {
+				want.unmoved, again = true, true
+				d.refuse(key, want.askers, reason, message)
 			}
 		}
 	}
@@ -50,14 +53,16 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 	case key.Name == d.Zone.Name && key.Type == dns.CNAME:
 		return ApexProtected, "a CNAME cannot stand at the apex of a zone; use addresses, or a target that can be an alias"
 	case s != nil && !s.ours && len(s.claims) == 0:
-		return NotOwned, "the record set exists and nobody claims it; delete it by hand, and it will be made anew"
+		return NotOwned, "the record set exists and nobody claims it; " + s.unclaimed(want.set)
 	case s != nil && !s.ours:
-		return NotOwned, fmt.Sprintf("the record set belongs to owner %q (claim %s), and we are %q",
-			s.claims[0].Claim.Owner, s.claims[0].Set.Name.Host(), d.Owner)
-	case s != nil && s.set.Equal(want.set):
+		return NotOwned, d.whose(s.claims[0])
+	case s != nil && s.set.Equal(want.set) && !d.unclaimed(want):
 		return "", ""
 	case s != nil && s.opaque() != "":
 		return NotSupported, s.opaque()
+	}
+	if have := d.inForce(want); have != nil && len(have.Set.Opaque()) > 0 {
+		return NotSupported, opaque(have.Set)
 	}
 	if _, taken := d.claims[key]; taken {
 		return NotOwned, "the TXT set there claims another record set; ask for another name"
@@ -75,12 +80,27 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 	}
 	switch other, reason, why := d.room(want.set); reason {
 	case "":
+		if have := d.inForce(want); have != nil && d.moves(want, *have) {
+			return "", "" // see stuck
+		}
 		return d.claimObstacle(want)
 	case NotOwned:
 		return reason, fmt.Sprintf("%s excludes it and stands at the same name: %s; delete it by hand, or ask for another name", other, why)
 	default:
 		return reason, fmt.Sprintf("%s excludes it and stands at the same name: %s", other, why)
 	}
+}
+
+// whose says to whom a set belongs that is not ours.
+func (d *decision) whose(c claim.Found) string {
+	at := c.Set.Name.Host()
+	switch {
+	case c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate):
+		return fmt.Sprintf("the record set belongs to owner %q (claim %s), and we are %q", c.Claim.Owner, at, d.Owner)
+	case d.Policy == CreateOnly:
+		return fmt.Sprintf("the record set has its claim at %s, from where it would have to move, and --policy=create-only changes nothing that exists", at)
+	}
+	return fmt.Sprintf("the claim of the record set (%s) cannot become ours: it also speaks of a name that no object asks for", at)
 }
 
 // refusedWith returns a refused set that the same object wants at the same name
@@ -124,7 +144,7 @@ func (d *decision) room(set dns.RecordSet) (other dns.Key, reason Reason, why st
 		reason, why := NotOwned, "it is not ours"
 		if s := d.standing[other.Key]; s != nil && s.ours {
 			reason, why = d.stays(s, !isClaim(set) || d.displaced(s.set))
-		} else if c, ok := d.claims[other.Key]; ok && c.Claim.Owner == d.Owner {
+		} else if c, ok := d.claims[other.Key]; ok && d.owned(c) {
 			if isClaim(set) && d.claimsWanted(other.Key) {
 				continue // claimsClash has looked at it as it will be
 			}
@@ -185,8 +205,6 @@ func (d *decision) kept(s *standing) (Reason, string) {
 func (d *decision) bound(s *standing, makesWay bool) (Reason, string) {
 	name := s.set.Name
 	switch {
-	case d.Claims == nil:
-		return NotOwned, "without claims (--registry=noop) nothing is deleted"
 	case d.closed[name]:
 		return Frozen, "nothing changes at that name at present"
 	case s.opaque() != "":
@@ -195,10 +213,12 @@ func (d *decision) bound(s *standing, makesWay bool) (Reason, string) {
 	if other := d.refusedAt(name); other != nil {
 		return other.refused, fmt.Sprintf("it stays while %s, which is wanted at the same name, is refused", other.set.Key)
 	}
-	if why := d.hold(s.claims[0].Claim); why != "" {
-		return Frozen, why
+	for _, c := range s.claims {
+		if why := d.hold(c.Claim); why != "" && (c.Claim.Owner == d.Owner || d.mine(c, name)) {
+			return Frozen, why
+		}
 	}
-	if d.shares(s) { // its label may name another set's object
+	if len(s.claims) == 0 || d.shares(s) { // it may be any object's
 		if why := d.hold(claim.Claim{}); why != "" {
 			return Frozen, why
 		}
@@ -236,18 +256,22 @@ func (d *decision) claimObstacle(want *desired) (Reason, string) {
 	if err != nil {
 		return ClaimTaken, fmt.Sprintf("no claim can be written for it: %v", err)
 	}
-	if stands && !d.reroutes(want) {
+	if robbed := d.robs(want); robbed != nil {
+		return ClaimTaken, fmt.Sprintf("the claim of %s (%s) would be taken for its own, since the name of that can be read in two ways; "+
+			"ask for another name, or use another --txt-prefix", robbed.set.Key, robbed.claims[0].Set.Name.Host())
+	}
+	if stands && !d.reroutes(want) && d.claims[at].Claim.Owner == d.Owner {
 		return "", ""
 	}
 	taken := func(by string) (Reason, string) {
 		return ClaimTaken, fmt.Sprintf("its claim belongs at %s, and %s; use another --txt-prefix, or make room there", at.Name.Host(), by)
 	}
 	switch have, known := d.claims[at]; {
-	case known && have.Claim.Owner != d.Owner:
+	case known && !d.owned(have):
 		return NotOwned, fmt.Sprintf("owner %q claims it (%s), and we are %q", have.Claim.Owner, at.Name.Host(), d.Owner)
 	case known && len(have.Set.Opaque()) > 0:
 		return taken(opaque(have.Set))
-	case known && !have.Sole() && (stands || !namesOne(have.Claim, want.askers)):
+	case known && !have.Sole() && (stands || have.Claim.Owner != d.Owner || !namesOne(have.Claim, want.askers)):
 		return taken("the TXT there would have to change, and holds more than our claim")
 	case !known && slices.ContainsFunc(d.sets(at.Name), func(s dns.RecordSet) bool { return s.Key == at }):
 		return taken("another TXT stands there")

@@ -13,24 +13,20 @@ import (
 type neededClaim struct {
 	like    dns.RecordSet // the first set by key that it claims: it carries its identifier and routing
 	askers  []Object
-	reroute bool // the routing of that set changes
+	reroute bool         // the routing of that set changes
+	from    *claim.Found // which it replaces at another name; nil: none
 }
 
 // claimKey returns where the claim of a wanted set lies, or shall lie if none
 // stands there that will go on claiming it.
 func (d *decision) claimKey(want *desired) (at dns.Key, stands bool, err error) {
 	key := want.set.Key
-	if s := d.standing[key]; s != nil {
-		claims := s.claims
-		if (s.set.Alias == nil) != (want.set.Alias == nil) { // aliases have claims that others lack
-			claims = d.Claims.For(d.around, want.set, d.Zone.Name)
-		}
-		if len(claims) > 0 && claims[0].Claim.Owner == d.Owner {
-			return claims[0].Set.Key, true, nil
-		}
+	name, err := d.Claims.At(want.set, d.Zone.Name)
+	at = dns.Key{Name: name, Type: dns.TXT, SetID: key.SetID}
+	if have := d.inForce(want); have != nil && (!d.moves(want, *have) || have.Set.Key == at) {
+		return have.Set.Key, true, nil
 	}
-	name, err := d.Claims.Name(key, d.Zone.Name)
-	return dns.Key{Name: name, Type: dns.TXT, SetID: key.SetID}, false, err
+	return at, false, err
 }
 
 // need notes that a wanted set must be claimed.
@@ -47,6 +43,9 @@ func (d *decision) need(want *desired) {
 		n = &neededClaim{like: want.set}
 		d.needs[at] = n
 	}
+	if have := d.inForce(want); have != nil && have.Set.Key != at && n.from == nil {
+		n.from = have
+	}
 	n.askers = append(n.askers, want.askers...)
 	n.reroute = n.reroute || d.reroutes(want)
 }
@@ -60,7 +59,7 @@ func (d *decision) writeClaims() {
 		have, stands := d.claims[at]
 		switch {
 		case !stands:
-			next := claim.Set(claim.Claim{Owner: d.Owner, Resource: n.askers[0].Resource()}, at.Name, n.like)
+			next := d.Seal.Set(n.first(d.Owner), at.Name, n.like)
 			d.changes = append(d.changes, dns.Change{New: &next})
 			continue
 		case d.Policy == CreateOnly || !mayChange(have):
@@ -69,13 +68,27 @@ func (d *decision) writeClaims() {
 		c := have.Claim
 		if !namesOne(c, n.askers) && !d.holdsAnother(at) {
 			c.Resource = n.askers[0].Resource()
-		} else if !n.reroute {
+		} else if !n.reroute && c.Owner == d.Owner {
 			continue
 		}
-		if next := claim.Set(c, at.Name, n.like); !next.Equal(have.Set) {
+		c.Owner = d.Owner
+		if next := d.Seal.Set(c, at.Name, n.like); !next.Equal(have.Set) {
 			d.changes = append(d.changes, dns.Change{Old: &have.Set, New: &next})
 		}
 	}
+}
+
+// first returns what a claim says that is not there yet: what the one says that
+// it replaces, if there is one.
+func (n *neededClaim) first(owner string) claim.Claim {
+	c := claim.Claim{Owner: owner, Resource: n.askers[0].Resource()}
+	if n.from != nil {
+		c.Labels = n.from.Claim.Labels
+		if namesOne(n.from.Claim, n.askers) {
+			c.Resource = n.from.Claim.Resource
+		}
+	}
+	return c
 }
 
 // namesOne reports whether a claim needs no other label where these ask.
@@ -104,11 +117,14 @@ func mayChange(c claim.Found) bool { return c.Sole() && len(c.Set.Opaque()) == 0
 func (d *decision) sweepClaims() {
 	for _, at := range sortedKeys(d.claims) {
 		c := d.claims[at]
-		if c.Claim.Owner != d.Owner {
+		if !d.owned(c) {
 			continue
 		}
-		if reason, _ := d.claimStays(c, d.claimDisplaced(c)); reason == "" {
+		switch reason, why := d.claimStays(c, d.claimDisplaced(c)); {
+		case reason == "":
 			d.changes = append(d.changes, dns.Change{Old: &c.Set})
+		case reason == PolicyForbids || reason == Orphan:
+			d.refuse(at, nil, Orphan, "it claims a record set that is gone: "+why)
 		}
 	}
 }
@@ -138,7 +154,7 @@ func (d *decision) claimStays(c claim.Found, makesWay bool) (Reason, string) {
 			return Conflict, fmt.Sprintf("it claims %s", key)
 		}
 	}
-	if d.used(at) {
+	if d.used(at) || d.redundant(c) {
 		return "", ""
 	}
 	return d.orphanStays(c, makesWay)
@@ -150,7 +166,7 @@ func (d *decision) relies(s *standing, at dns.Key) bool {
 	want := d.wanted[s.set.Key]
 	if want != nil && want.refused == "" {
 		now := d.Claims.For(d.around, want.set, d.Zone.Name)
-		return slices.ContainsFunc(now, func(f claim.Found) bool { return f.Set.Key == at })
+		return slices.ContainsFunc(now, func(f claim.Found) bool { return f.Set.Key == at && !d.drops(want, f) })
 	}
 	if want != nil || !s.ours {
 		return true
@@ -162,10 +178,8 @@ func (d *decision) relies(s *standing, at dns.Key) bool {
 // orphanStays returns why a claim stays for which no set of a managed type
 // stands.
 func (d *decision) orphanStays(c claim.Found, makesWay bool) (Reason, string) {
-	for _, reading := range d.Claims.Reads(c.Set.Name, d.Zone.Name) {
-		if d.closed[reading.Name] || !d.Filter.Match(reading.Name) || d.Frozen != nil && d.Frozen(reading.Name) != "" {
-			return Frozen, "nothing changes at the name that it speaks of at present"
-		}
+	if d.still(c) {
+		return Frozen, "nothing changes at the name that it speaks of at present"
 	}
 	if keys := d.awaits(c); len(keys) > 0 && !makesWay {
 		return Conflict, fmt.Sprintf("it waits for %s", keys[0])
@@ -179,7 +193,38 @@ func (d *decision) orphanStays(c claim.Found, makesWay bool) (Reason, string) {
 	if why := d.hold(c.Claim); why != "" {
 		return Frozen, why
 	}
-	return d.policyKeeps(makesWay)
+	if reason, why := d.policyKeeps(makesWay); reason != "" || makesWay || !d.vague(c) {
+		return reason, why
+	}
+	return Orphan, "it may be another deployment's of the same owner id, whose claims have an affix; delete it by hand if it is nobody's"
+}
+
+// still reports whether a claim may speak of a name that stays as it is.
+func (d *decision) still(c claim.Found) bool {
+	return slices.ContainsFunc(d.Claims.Reads(c.Set.Name, d.Zone.Name), func(r claim.Reading) bool {
+		return d.closed[r.Name] || !d.Filter.Match(r.Name) || d.Frozen != nil && d.Frozen(r.Name) != ""
+	})
+}
+
+// vague reports whether a claim is ours by the old format alone, which without
+// affixes every name has, and no other claim that has lost its set says that it
+// was one of a pair.
+func (d *decision) vague(c claim.Found) bool {
+	typed := func(f claim.Found) bool {
+		return slices.ContainsFunc(d.Claims.Reads(f.Set.Name, d.Zone.Name), func(r claim.Reading) bool {
+			return r.Type != "" && (f.Set.Name == c.Set.Name || r.Name == c.Set.Name)
+		})
+	}
+	if typed(c) || !slices.Contains(d.Claims.Reads(c.Set.Name, d.Zone.Name), claim.Reading{Name: c.Set.Name}) {
+		return false
+	}
+	for at, other := range d.claims {
+		if other.Claim.Owner == c.Claim.Owner && other.Claim.Resource == c.Claim.Resource && at.SetID == c.Set.SetID &&
+			typed(other) && !d.used(at) && d.needs[at] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // assertClaims adds the unchanged claim of every set that changes or goes, so
@@ -192,9 +237,10 @@ func (d *decision) assertClaims() {
 	for _, c := range d.changes {
 		in[c.Key()] = true
 	}
+	d.assertAdopted(in)
 	for _, key := range sortedKeys(d.standing) {
 		s := d.standing[key]
-		if in[key] && !in[s.claims[0].Set.Key] {
+		if in[key] && len(s.claims) > 0 && !in[s.claims[0].Set.Key] {
 			d.assert(s.claims[0], in)
 		}
 	}
@@ -234,13 +280,22 @@ func (d *decision) proveClaims() {
 	}
 	for _, set := range then {
 		_, changed := changes[set.Key]
-		if isClaim(set) || d.apexOwn(set.Key) || !changed && !d.stands(set.Key) || d.owns(then, set) == (changed || d.owns(d.around, set)) {
+		if isClaim(set) || d.apexOwn(set.Key) || !changed && !d.stands(set.Key) || d.owns(then, set) == (changed || d.owns(d.around, set)) ||
+			!d.managed(set.Type) && !d.claimedByType(set) {
 			continue
 		}
 		d.giveUp(fmt.Sprintf("with it %s would change its owner, since the names of claims at both can be read in two ways; "+
 			"ask for another name, or use another --txt-prefix", set.Key))
 		return
 	}
+}
+
+// claimedByType reports whether a claim names a set's type: one in the old
+// format speaks of the addresses at a name, and of other types only by chance.
+func (d *decision) claimedByType(set dns.RecordSet) bool {
+	return slices.ContainsFunc(d.Claims.For(d.around, set, d.Zone.Name), func(f claim.Found) bool {
+		return slices.Contains(d.Claims.Reads(f.Set.Name, d.Zone.Name), claim.Reading{Name: set.Name, Type: set.Type})
+	})
 }
 
 // giveUp refuses all changes of the group; those of claims go without saying.
@@ -260,11 +315,4 @@ func (d *decision) giveUp(message string) {
 // stands reports whether the zone holds a set, as opposed to its being wanted.
 func (d *decision) stands(key dns.Key) bool {
 	return slices.ContainsFunc(d.sets(key.Name), func(s dns.RecordSet) bool { return s.Key == key })
-}
-
-// owns reports whether the claim in force for a set would be ours, were these
-// the sets of the zone.
-func (d *decision) owns(sets []dns.RecordSet, set dns.RecordSet) bool {
-	found := d.Claims.For(sets, set, d.Zone.Name)
-	return len(found) > 0 && found[0].Claim.Owner == d.Owner
 }

@@ -20,6 +20,7 @@ type decision struct {
 	standing map[dns.Key]*standing    // managed sets at the names
 	claims   map[dns.Key]claim.Found  // at the names of their claims
 	around   []dns.RecordSet          // all that tells what a claim speaks of
+	taken    map[dns.Name]bool        // whether what others claimed becomes ours there; see [decision.takes]
 	wanted   map[dns.Key]*desired     // at names where something may change
 	asked    map[dns.Key][]Object     // who asks for what there, winners and losers
 	closed   map[dns.Name]bool        // names at which nothing may change
@@ -34,6 +35,9 @@ type standing struct {
 	set    dns.RecordSet
 	claims []claim.Found // in order of authority; empty: nobody's
 	ours   bool
+	// Nobody claims it, and why we do not either though it is asked for; "" if it
+	// is not.
+	unadopted string
 }
 
 func (s *standing) claimedBy(at dns.Key) bool {
@@ -67,6 +71,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 		planner: p, names: names,
 		standing: map[dns.Key]*standing{}, claims: map[dns.Key]claim.Found{}, wanted: map[dns.Key]*desired{},
 		asked: map[dns.Key][]Object{}, closed: map[dns.Name]bool{}, needs: map[dns.Key]*neededClaim{},
+		taken: map[dns.Name]bool{},
 	}
 	d.gather()
 	for _, name := range names {
@@ -86,6 +91,7 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	}
 	d.writeClaims()
 	d.sweepClaims()
+	d.migrate()
 	d.assertClaims()
 	d.proveClaims()
 	return arrange(p.Zone, d.changes), d.refusals
@@ -102,62 +108,30 @@ func (d *decision) gather() {
 	}
 	for _, name := range d.names {
 		for _, set := range d.sets(name) {
-			if d.apexOwn(set.Key) || !d.managed(set.Type) || d.Claims != nil && isClaim(set) {
+			if d.apexOwn(set.Key) || !d.managed(set.Type) || isClaim(set) {
 				continue
 			}
 			s := &standing{set: set, ours: d.Claims == nil}
 			if d.Claims != nil {
 				s.claims = d.Claims.For(d.around, set, d.Zone.Name)
-				s.ours = len(s.claims) > 0 && s.claims[0].Claim.Owner == d.Owner
 			}
 			d.standing[set.Key] = s
 		}
+	}
+	if d.Claims == nil {
+		return
+	}
+	for _, s := range d.standing {
+		s.ours = len(s.claims) > 0 && d.mine(s.claims[0], s.set.Name)
+	}
+	for _, key := range sortedKeys(d.standing) {
+		d.adopt(d.standing[key])
 	}
 }
 
 // apexOwn reports whether a set belongs to the zone itself.
 func (d *decision) apexOwn(key dns.Key) bool {
 	return key.Name == d.Zone.Name && (key.Type == dns.NS || key.Type == dns.SOA)
-}
-
-// lookAround collects the claims of the family, and all that those may speak
-// of. What is wanted belongs to it: the claim of a set that somebody deleted by
-// hand waits for that set to come back, and speaks of nothing else meanwhile.
-func (d *decision) lookAround() {
-	seen := map[dns.Name]bool{}
-	look := func(name dns.Name) {
-		if seen[name] {
-			return
-		}
-		seen[name] = true
-		sets := d.sets(name)
-		d.around = append(d.around, sets...)
-		for _, w := range d.wants(name) {
-			wanted, _ := d.resolve(w)
-			for _, set := range wanted {
-				if !slices.ContainsFunc(sets, func(s dns.RecordSet) bool { return s.Key == set.Key }) {
-					d.around = append(d.around, set)
-				}
-			}
-		}
-	}
-	for _, name := range d.names {
-		look(name)
-		for _, txt := range d.claimNames(name) {
-			look(txt)
-			for _, set := range d.sets(txt) {
-				c, ok := readClaim(set)
-				if _, known := d.claims[set.Key]; !ok || known {
-					continue
-				}
-				d.claims[set.Key] = claim.Found{Claim: c, Set: set}
-				for _, reading := range d.Claims.Reads(txt, d.Zone.Name) {
-					look(reading.Name)
-				}
-			}
-		}
-	}
-	slices.SortFunc(d.around, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
 }
 
 // settle fills in what is wanted at one name. A name outside the filter, and a
@@ -207,39 +181,13 @@ func (d *decision) markHolders(name dns.Name, offers []offer) {
 			mark(key, present, offers, label, content)
 		}
 	}
-	for _, c := range d.claims {
-		for _, key := range d.awaits(c) {
-			if key.Name == name {
-				mark(key, awaited, offers, func(o offer) bool { return c.Claim.Names(o.by.Resource()) })
+	for i := range offers {
+		for _, set := range offers[i].sets {
+			if d.awaitedBy(set, offers[i].by) {
+				offers[i].holds[set.Key], offers[i].rank = true, max(offers[i].rank, awaited)
 			}
 		}
 	}
-}
-
-// awaits returns what a claim of ours waits for that no standing set uses: the
-// sets of which it can speak and for which the object that it names asks.
-func (d *decision) awaits(c claim.Found) []dns.Key {
-	if c.Claim.Owner != d.Owner || d.used(c.Set.Key) {
-		return nil
-	}
-	var keys []dns.Key
-	for _, r := range d.Claims.Reads(c.Set.Name, d.Zone.Name) {
-		key := dns.Key{Name: r.Name, Type: r.Type, SetID: c.Set.SetID}
-		if slices.ContainsFunc(d.asked[key], func(o Object) bool { return c.Claim.Names(o.Resource()) }) {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
-// used reports whether a claim speaks of a standing set.
-func (d *decision) used(at dns.Key) bool {
-	for _, s := range d.standing {
-		if s.claimedBy(at) {
-			return true
-		}
-	}
-	return false
 }
 
 // mark makes those the holders of a key that the first test admits which admits
@@ -256,18 +204,6 @@ func mark(key dns.Key, rank rank, offers []offer, tests ...func(offer) bool) {
 			return
 		}
 	}
-}
-
-// shares reports whether the claim in force could be that of a set of another
-// name as well, as with --txt-wildcard-replacement.
-func (d *decision) shares(s *standing) bool {
-	if len(s.claims) == 0 {
-		return false
-	}
-	readings := d.Claims.Reads(s.claims[0].Set.Name, d.Zone.Name)
-	return slices.ContainsFunc(readings, func(r claim.Reading) bool {
-		return r.Name != s.set.Name && slices.Contains(readings, claim.Reading{Name: s.set.Name, Type: r.Type})
-	})
 }
 
 // frozen returns why a name must stay as it is: it is said to be, or an object
@@ -312,7 +248,7 @@ func (d *decision) tellFrozen(name dns.Name, offers []offer, why string) {
 		}
 	}
 	for _, key := range sortedKeys(d.standing) {
-		if s := d.standing[key]; key.Name == name && s.ours && d.Claims != nil && !wanted[key] {
+		if s := d.standing[key]; key.Name == name && s.ours && !wanted[key] {
 			d.refuse(key, nil, Frozen, why)
 		}
 	}
@@ -338,13 +274,18 @@ func (d *decision) write(want *desired) {
 // knowledge allow.
 func (d *decision) remove(s *standing) {
 	key := s.set.Key
-	if !s.ours || d.Claims == nil || d.closed[key.Name] {
+	if !s.ours || d.closed[key.Name] {
 		return
 	}
 	reason, why := d.bound(s, d.displaced(s.set))
 	if reason == "" && d.leaves(s) {
 		d.going = append(d.going, dns.Key{Name: key.Name, Type: key.Type})
 		reason, why = d.kept(s)
+	}
+	if askers := d.askersAt(key.Name); reason == PolicyForbids && len(askers) > 0 {
+		d.refuse(key, askers, reason, fmt.Sprintf("%s does not ask for it, and asks for other record sets at the name: it goes on pointing "+
+			"where it did, since --policy=%s deletes nothing; --policy=sync would", askers[0].Resource(), d.Policy))
+		return
 	}
 	if reason != "" {
 		d.refuse(key, nil, reason, why)
@@ -353,10 +294,24 @@ func (d *decision) remove(s *standing) {
 	d.changes = append(d.changes, dns.Change{Old: &s.set})
 }
 
+// askersAt returns who has the wanted sets at a name, each once.
+func (d *decision) askersAt(name dns.Name) (askers []Object) {
+	for _, key := range sortedKeys(d.wanted) {
+		if want := d.wanted[key]; key.Name == name && want.refused == "" {
+			for _, o := range want.askers {
+				if !slices.Contains(askers, o) {
+					askers = append(askers, o)
+				}
+			}
+		}
+	}
+	return askers
+}
+
 // tally notes what is ours at a name, for whoever counts deletions.
 func (d *decision) tally(name dns.Name) {
 	at := Tally{Name: name}
-	if d.Claims != nil && d.Filter.Match(name) {
+	if d.Filter.Match(name) {
 		for key, s := range d.standing {
 			if key.Name == name && s.ours && !slices.Contains(at.Types, key.Type) {
 				at.Types = append(at.Types, key.Type)

@@ -3,8 +3,10 @@ package plan_test
 import (
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,9 +29,11 @@ var zone = dns.Zone{ID: "Z1", Name: "example.com."}
 // what it is about; its sections are
 //
 //	rules    one a line: "owner me", "policy sync", "types A AAAA", "prefix edns.", "suffix -x", "wildcard any",
-//	         "prefer-cname", "evaluate-health", "noop", "no-routing", "prefer-alias", "by-stack", "refuse-private", "max-routed 2" (weighted), "max-set-values 2", "include NAME", "exclude NAME", "max-values 4"
+//	         "prefer-cname", "evaluate-health", "noop", "no-routing", "prefer-alias", "by-stack", "refuse-private", "max-routed 2" (weighted),
+//	         "max-set-values 2", "include NAME", "exclude NAME", "max-values 4",
+//	         "format 0.21", "former-prefix edns.", "former-suffix -x", "migrate OWNER", "convert", "adopt", "unread"
 //	zone     what it holds; behind "#" at the end of a line "listed VALUE" or "opaque FIELD"
-//	wants    one a line: OBJECT CREATED [no-alias] [alias=true|A|AAAA] [target-zone=ID] [zone=ID] [ipv4] [health=BOOL] | RECORD
+//	wants    one a line: OBJECT CREATED [no-alias] [alias=true|A|AAAA] [target-zone=ID] [zone=ID] [ipv4] [health=BOOL] [adopt] | RECORD
 //	names    which names are planned, if not all
 //	held     OBJECT or KIND or "" (unlabelled) | why
 //	frozen   NAME | why
@@ -93,6 +97,9 @@ func (s *scene) leavesNothing(rules plan.Rules, in plan.Input, batches []dns.Bat
 		}
 	}
 	in.Sets = z.at
+	if in.All != nil {
+		in.All = func() iter.Seq[dns.RecordSet] { return slices.Values(z.all()) }
+	}
 	again := plan.Compute(rules, in)
 	left, _ := plan.Pack(rules.Traits, zone, again.Groups)
 	if len(left) > 0 {
@@ -139,6 +146,10 @@ func (s *scene) read() (plan.Rules, plan.Input) {
 	in := plan.Input{Zone: zone, Names: names,
 		Wants: func(n dns.Name) []plan.Want { return wants[n] },
 		Sets:  newStrictZone(zone, s.sets).at,
+		All:   func() iter.Seq[dns.RecordSet] { return slices.Values(s.sets) },
+	}
+	if slices.Contains(s.lines("rules"), [2]string{"unread"}) {
+		in.All = nil
 	}
 	if held := s.lines("held"); held != nil {
 		in.Hold = func(resource string) string {
@@ -240,6 +251,8 @@ func (s *scene) want(line [2]string) plan.Want {
 			w.Stack = plan.StackIPv4
 		case "no-alias":
 			w.Alias = plan.AliasNever
+		case "adopt":
+			w.Adopt = true
 		case "health":
 			yes := value == "true"
 			w.EvaluateHealth = &yes
@@ -273,6 +286,8 @@ func (s *scene) rules() plan.Rules {
 	var prefix, suffix, wildcard string
 	var include, exclude []string
 	noop := false
+	version := claim.V022
+	var former []claim.Naming
 	for _, l := range s.lines("rules") {
 		word, value, _ := strings.Cut(l[0], " ")
 		switch word {
@@ -301,6 +316,23 @@ func (s *scene) rules() plan.Rules {
 			r.EvaluateHealth = true
 		case "noop":
 			noop = true
+		case "format":
+			version = claim.Version(value)
+		case "former-prefix", "former-suffix":
+			affixes := [2]string{value}
+			if word == "former-suffix" {
+				affixes = [2]string{"", value}
+			}
+			naming, err := claim.NewNaming(affixes[0], affixes[1], "")
+			s.fatal(err)
+			former = append(former, naming)
+		case "migrate":
+			r.Migrate = value
+		case "convert":
+			r.Convert = true
+		case "adopt":
+			r.Adopt = true
+		case "unread":
 		case "no-routing":
 			r.Traits.Routing = false
 		case "prefer-alias":
@@ -331,6 +363,7 @@ func (s *scene) rules() plan.Rules {
 	if !noop {
 		naming, err := claim.NewNaming(prefix, suffix, wildcard)
 		s.fatal(err)
+		naming = naming.WithVersion(version).WithFormer(former...)
 		r.Claims = &naming
 	}
 	return r

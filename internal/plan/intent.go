@@ -46,6 +46,9 @@ type Want struct {
 	Stack Stack
 	// Zone is the ID of the only hosted zone that may hold the set; "" is any.
 	Zone string
+	// Adopt claims the set if it stands without a claim and has the same values;
+	// unless a TXT in the zone may be somebody's claim of it.
+	Adopt bool
 }
 
 // AliasMode says whether a CNAME may become an alias.
@@ -116,6 +119,7 @@ const (
 	Conflict      Reason = "Conflict"      // another object holds the name with something else
 	NotOwned      Reason = "NotOwned"      // the record set exists and has no claim of ours
 	ClaimTaken    Reason = "ClaimTaken"    // the name of the claim holds something else
+	Orphan        Reason = "Orphan"        // a claim of ours stays, and its record set is gone
 	ApexProtected Reason = "ApexProtected" // NS and SOA at the apex, CNAME at the apex
 	PrivateTarget Reason = "PrivateTarget" // a private address would come into a public zone
 	NotSupported  Reason = "NotSupported"  // the provider cannot hold such a set

@@ -23,6 +23,7 @@ package plan
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"github.com/signpost-dns/signpost/internal/claim"
@@ -45,7 +46,8 @@ const (
 // Rules is what stays the same from plan to plan.
 type Rules struct {
 	Owner  string
-	Claims *claim.Naming // nil: no ownership is kept (--registry=noop), and nothing is deleted
+	Claims *claim.Naming // nil: no ownership is kept (--registry=noop), and every set of a managed type is ours
+	Seal   *claim.Seal   // as which new claims are written; nil: in plain text
 	Policy Policy
 	Types  []dns.Type // managed; sets of other types are neither wanted nor touched
 	Filter dns.Filter // names outside are neither wanted nor touched
@@ -56,6 +58,15 @@ type Rules struct {
 	AliasByStack   bool // make no AAAA alias to a target that says it has IPv4 only
 	RefusePrivate  bool // publish no private address in a public zone
 	EvaluateHealth bool // the default for aliases
+
+	// Migrate is an owner id whose claims become ours at names that objects want;
+	// "" is none. Like the claims that lie where former affixes put them (see
+	// [claim.Naming.WithFormer]) they say nothing of other names.
+	Migrate string
+	// Convert moves the claims of what is wanted to where Claims writes them now.
+	Convert bool
+	// Adopt claims the unowned sets that are as objects want them; see [Want.Adopt].
+	Adopt bool
 }
 
 // Input is what is known of one zone.
@@ -65,6 +76,9 @@ type Input struct {
 	Wants func(dns.Name) []Want
 	Sets  func(dns.Name) []dns.RecordSet // all sets that the zone holds at a name
 
+	// All returns what the zone holds, nil while that has not been read whole. It
+	// is asked before a set is adopted. May be nil: nothing is adopted.
+	All func() iter.Seq[dns.RecordSet]
 	// Hold returns why nothing may be concluded from the absence of the object
 	// that a claim's resource label names (the label may be shortened, see
 	// [claim.Claim.Names]): its source is not synced, or its intent is unknown.
@@ -158,15 +172,18 @@ func compareRefusals(a, b Refusal) int {
 }
 
 // Names returns every owner name of a zone that a plan may have something to
-// say about: those that are wanted, and those that claims of ours speak of.
+// say about: those that are wanted, and those that claims of ours speak of, or
+// where no claims are kept all that hold sets of managed types.
 func Names(r Rules, zone dns.Zone, wanted []dns.Name, sets []dns.RecordSet) []dns.Name {
 	names := slices.Clone(wanted)
-	if r.Claims != nil {
-		for _, set := range sets {
-			if c, ok := readClaim(set); ok && c.Owner == r.Owner {
-				for _, reading := range r.Claims.Reads(set.Name, zone.Name) {
-					names = append(names, reading.Name)
-				}
+	for _, set := range sets {
+		c, claims := readClaim(set)
+		switch {
+		case r.Claims == nil && !claims && r.managed(set.Type) && r.Filter.Match(set.Name):
+			names = append(names, set.Name)
+		case r.Claims != nil && claims && c.Owner == r.Owner:
+			for _, reading := range r.Claims.Reads(set.Name, zone.Name) {
+				names = append(names, reading.Name)
 			}
 		}
 	}

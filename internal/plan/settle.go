@@ -13,6 +13,7 @@ type desired struct {
 	set     dns.RecordSet
 	askers  []Object // the one whose claim it is first
 	refused Reason   // why it is not possible, and what stands stays; "" if it is
+	unmoved bool     // its claim stays where it lies, though it should move
 }
 
 // offer is what one object wants at one name.

@@ -66,7 +66,7 @@ func (p *planner) holds(set dns.RecordSet, by Object) bool {
 	if !slices.ContainsFunc(p.sets(set.Name), set.Equal) {
 		return false
 	}
-	txt, err := p.Claims.Name(set.Key, p.Zone.Name)
+	txt, err := p.Claims.At(set, p.Zone.Name)
 	if err != nil {
 		return false
 	}

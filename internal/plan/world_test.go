@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 // collide.
 type world struct {
 	rules  plan.Rules
+	moves  bool // claims may change their places
 	before *strictZone
 	wants  map[dns.Name][]plan.Want
 	held   map[string]bool // resource labels of which nothing is known
@@ -63,9 +65,31 @@ func drawWorld(t *rapid.T) *world {
 			t.Fatal(err)
 		}
 	}
+	w.drawMoves(t, &naming)
 	w.drawZone(t)
 	w.drawWants(t)
 	return w
+}
+
+// drawMoves draws how claims are to change.
+func (w *world) drawMoves(t *rapid.T, naming *claim.Naming) {
+	if sometimes(t, 4, "former affixes") {
+		affix := pick(t, "which", [2]string{}, [2]string{"edns.", ""}, [2]string{"", "-x"})
+		former, err := claim.NewNaming(affix[0], affix[1], "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		*naming, w.moves = naming.WithFormer(former), true
+	}
+	if sometimes(t, 4, "v0.21") {
+		*naming = naming.WithVersion(claim.V021)
+	}
+	if sometimes(t, 4, "migrate") {
+		w.rules.Migrate = "old"
+	}
+	w.rules.Convert = sometimes(t, 6, "convert")
+	w.moves = w.moves || w.rules.Convert
+	w.rules.Adopt = sometimes(t, 6, "adopt")
 }
 
 func drawName(t *rapid.T) dns.Name {
@@ -123,7 +147,7 @@ func (w *world) drawZone(t *rapid.T) {
 
 func (w *world) drawClaims(t *rapid.T, set dns.RecordSet) {
 	for range rapid.IntRange(0, 2).Draw(t, "claims") {
-		c := claim.Claim{Owner: pick(t, "owner", "me", "me", "me", "other"), Resource: pick(t, "label", append(askers, "")...)}
+		c := claim.Claim{Owner: pick(t, "owner", "me", "me", "me", "me", "old", "other"), Resource: pick(t, "label", append(askers, "")...)}
 		at, err := w.rules.Claims.Name(set.Key, zone.Name)
 		if names := w.rules.Claims.Candidates(set.Name, zone.Name, []dns.Type{dns.A, dns.AAAA}); err != nil || sometimes(t, 3, "other name") && len(names) > 0 {
 			at = pick(t, "claim name", names...)
@@ -177,6 +201,7 @@ func (w *world) input(z *strictZone) plan.Input {
 	}
 	return plan.Input{
 		Zone: zone, Names: plan.Names(w.rules, zone, wanted, z.all()), Sets: z.at,
+		All:   func() iter.Seq[dns.RecordSet] { return slices.Values(z.all()) },
 		Wants: func(n dns.Name) []plan.Want { return w.wants[n] },
 		Hold: func(resource string) string {
 			if w.held[resource] || resource == "" && len(w.held) > 0 {
@@ -202,7 +227,8 @@ func (w *world) input(z *strictZone) plan.Input {
 // String prints the world for a failure.
 func (w *world) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "policy %s types %v\n%s", w.rules.Policy, w.rules.Types, dns.Format(zone.Name, w.before.all()))
+	fmt.Fprintf(&out, "policy %s types %v migrate %q convert %t adopt %t\n%s", w.rules.Policy, w.rules.Types, w.rules.Migrate,
+		w.rules.Convert, w.rules.Adopt, dns.Format(zone.Name, w.before.all()))
 	for _, wants := range w.wants {
 		for _, want := range wants {
 			fmt.Fprintf(&out, "; %s %d wants %s\n", want.By.Resource(), want.By.Created.Unix(), want.Set)
@@ -212,13 +238,28 @@ func (w *world) String() string {
 	return out.String()
 }
 
-// owner returns whose a set of a zone is, "" if nobody's.
-func (w *world) owner(z *strictZone, set dns.RecordSet) string {
+// mine reports whether a set of a zone is ours: by our claim, or by one that
+// becomes ours because objects want the name.
+func (w *world) mine(z *strictZone, set dns.RecordSet) bool {
 	found := w.rules.Claims.For(z.all(), set, zone.Name)
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0].Claim.Owner
+	return len(found) > 0 && (found[0].Claim.Owner == "me" && !found[0].Former || w.takes(found[0].Claim, set.Name))
+}
+
+// myClaim reports whether a TXT set is a claim of ours, or may become so.
+func (w *world) myClaim(c claim.Claim, txt dns.RecordSet) bool {
+	return c.Owner == "me" && !w.rules.Claims.Former(txt.Name, zone.Name) ||
+		slices.ContainsFunc(w.rules.Claims.Reads(txt.Name, zone.Name), func(r claim.Reading) bool { return w.takes(c, r.Name) })
+}
+
+func (w *world) takes(c claim.Claim, name dns.Name) bool {
+	return (c.Owner == "me" || c.Owner == w.rules.Migrate) && len(w.wants[name]) > 0 && w.rules.Policy != plan.CreateOnly && w.rules.Filter.Match(name)
+}
+
+// adoptable reports whether a set may become ours though nobody claims it.
+func (w *world) adoptable(z *strictZone, set dns.RecordSet) bool {
+	return len(w.rules.Claims.For(z.all(), set, zone.Name)) == 0 && slices.ContainsFunc(w.wants[set.Name], func(want plan.Want) bool {
+		return slices.Contains(w.rules.Becomes(want), set.Key)
+	})
 }
 
 func isClaim(set dns.RecordSet) (claim.Claim, bool) {
