@@ -282,7 +282,7 @@ func (d *decision) remove(s *standing) {
 		d.going = append(d.going, dns.Key{Name: key.Name, Type: key.Type})
 		reason, why = d.kept(s)
 	}
-	if askers := d.askersAt(key.Name); reason == PolicyForbids && len(askers) > 0 {
+	if askers := d.askersAt(key); reason == PolicyForbids && len(askers) > 0 {
 		d.refuse(key, askers, reason, fmt.Sprintf("%s does not ask for it, and asks for other record sets at the name: it goes on pointing "+
 			"where it did, since --policy=%s deletes nothing; --policy=sync would", askers[0].Resource(), d.Policy))
 		return
@@ -294,10 +294,11 @@ func (d *decision) remove(s *standing) {
 	d.changes = append(d.changes, dns.Change{Old: &s.set})
 }
 
-// askersAt returns who has the wanted sets at a name, each once.
-func (d *decision) askersAt(name dns.Name) (askers []Object) {
+// askersAt returns who has the wanted sets at a key's name that have its
+// identifier, each once.
+func (d *decision) askersAt(at dns.Key) (askers []Object) {
 	for _, key := range sortedKeys(d.wanted) {
-		if want := d.wanted[key]; key.Name == name && want.refused == "" {
+		if want := d.wanted[key]; key.Name == at.Name && key.SetID == at.SetID && want.refused == "" {
 			for _, o := range want.askers {
 				if !slices.Contains(askers, o) {
 					askers = append(askers, o)
