@@ -109,7 +109,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	rules.Traits.Batch = o.settings.Batch
 	e.Controller = controller.New(controller.Config{
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
-		Interval: o.settings.Interval, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),
+		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),
 		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
 		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, log: call.log},
 	})

@@ -57,7 +57,6 @@ type Settings struct {
 	Prefix   string
 	Suffix   string
 	Wildcard string
-	Interval time.Duration // at least a second
 	Pacing   controller.Pacing
 	Batch    dns.BatchSize
 
@@ -76,7 +75,6 @@ func (o *Options) Settings() (Settings, error) {
 		Prefix:   o.TXTPrefix,
 		Suffix:   o.TXTSuffix,
 		Wildcard: o.TXTWildcard,
-		Interval: o.interval(),
 		Batch:    o.batch(),
 	}
 	if s.Policy == "" {

@@ -49,7 +49,7 @@ func TestKnownArgumentLists(t *testing.T) {
 	window := controller.Window{Idle: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
 	usual := func(change func(*Settings)) Settings {
 		s := Settings{Sources: []string{"ingress", "service"}, Provider: "aws", Policy: "upsert-only",
-			Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Owned: true, Owner: "default", Interval: time.Minute,
+			Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, Owned: true, Owner: "default",
 			DeleteGrace: 10 * time.Second, Pacing: controller.Pacing{Window: window}}
 		change(&s)
 		return s
@@ -112,7 +112,7 @@ func TestKnownArgumentLists(t *testing.T) {
 				--exclude-record-types=A --interval=0s --events --once --dry-run --metrics-address=:0 --log-level=warn
 				--max-deletes=unlimited --delete-grace=0 --approve=0123456789`,
 			want: Settings{Sources: []string{"service"}, Provider: "aws", Policy: "create-only", Types: []dns.Type{dns.TXT},
-				Suffix: "-x", Wildcard: "any", Interval: time.Second, MaxDeletes: plan.Unlimited(),
+				Suffix: "-x", Wildcard: "any", MaxDeletes: plan.Unlimited(),
 				Pacing: controller.Pacing{Window: window, Rotation: time.Second}},
 			level: "warn",
 		},

@@ -11,7 +11,7 @@ import (
 // they are not, its defaults do not hold, which come from listing every zone
 // again for every change. A nil pointer is a flag that was not given.
 type PaceOptions struct {
-	Interval     *time.Duration `name:"interval" group:"pace" placeholder:"DURATION" help:"Audit all zones at least this often, as far as the rate allows; with --no-events also how long changes are gathered. Not given: at a small constant rate."`
+	Interval     *time.Duration `name:"interval" group:"pace" placeholder:"DURATION" help:"Audit all zones this often, as far as the rate allows, and never less often than once a minute; with --no-events also how long changes are gathered."`
 	Events       *bool          `name:"events" group:"pace" help:"Act on changes of objects as they come; so it is if not given. --no-events: gather them, and write them once each --interval."`
 	MinEventSync *time.Duration `name:"min-event-sync-interval" group:"pace" placeholder:"DURATION" help:"Begin no two synchronisations within this time. Not given: 0."`
 	Window       time.Duration  `name:"batch-window" group:"pace" default:"20ms" placeholder:"DURATION" help:"Write when no object has changed for this long."`
@@ -48,7 +48,7 @@ func (o *PaceOptions) pacing() (controller.Pacing, error) {
 		p.ZoneList = max(p.ZoneList, 1)
 	}
 	if o.Interval != nil {
-		p.Rotation = o.interval()
+		p.Rotation = min(o.interval(), usualInterval) // audits are never slowed down
 	}
 	if o.Events != nil && !*o.Events {
 		p.Gather = o.interval()

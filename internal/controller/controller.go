@@ -27,9 +27,9 @@ type Config struct {
 	Deriver  *source.Deriver
 	Provider provider.Provider
 	Rules    plan.Rules
-	Lease    lease.Lease   // who may write; nil: this process alone
-	Interval time.Duration // at least, between the beginnings of two audits of a zone; 0 is a minute
-	DryRun   bool          // plan and say, write nothing
+	Lease    lease.Lease // who may write; nil: this process alone
+	Pacing   Pacing
+	DryRun   bool // plan and say, write nothing
 	Log      *slog.Logger
 	Metrics  *Metrics
 
@@ -64,9 +64,7 @@ type Controller struct {
 
 // New returns a controller that has not begun.
 func New(c Config) *Controller {
-	if c.Interval <= 0 {
-		c.Interval = time.Minute
-	}
+	c.Pacing = c.Pacing.complete()
 	if c.DryRun {
 		c.Grace = 0
 	}
@@ -75,7 +73,7 @@ func New(c Config) *Controller {
 	}
 	governor := zone.NewGovernor(zone.GovernorConfig{Waited: c.Metrics.waited})
 	c.Metrics.governor.Store(governor)
-	account := zone.Account{Governor: governor}
+	account := zone.Account{Governor: governor, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
 	if c.Lease == nil {
 		c.Lease = lease.Alone()
 	} else {
@@ -101,6 +99,8 @@ func (c *Controller) Run(ctx context.Context) error {
 	terms, ended := c.contend(contending)
 	var now term
 	var t *tenure // of the present term, once every kind is settled
+	gate := newGate(c.Pacing)
+	defer gate.Stop()
 	defer func() {
 		t.end()
 		now.end()
@@ -134,11 +134,14 @@ func (c *Controller) Run(ctx context.Context) error {
 		case k := <-c.read:
 			c.choose(k)
 		case <-c.inbox.wake:
-			c.inbox.gather(ctx)
+			gate.knock(time.Now(), t != nil)
+		case <-gate.C:
+			gate.pass(time.Now())
 			c.take()
 		}
 		if ctx.Err() == nil && now.leads() && t == nil && c.settled() {
 			t = c.begin(now.ctx)
+			gate.begin(time.Now())
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"maps"
 	"sync"
 	"time"
@@ -73,32 +72,4 @@ func (b *inbox) fetch() (map[ref]objects.Event, map[schema.GroupVersionKind]obje
 	events := b.events
 	b.events = map[ref]objects.Event{}
 	return events, maps.Clone(b.status), b.since
-}
-
-// A window gathers events before they are planned, so that a burst becomes one
-// batch: it opens at the first event, closes when none came for windowIdle, and
-// at the latest after windowCap.
-const (
-	windowIdle = 20 * time.Millisecond
-	windowCap  = 200 * time.Millisecond
-)
-
-// gather returns when the window closes.
-func (b *inbox) gather(ctx context.Context) {
-	latest := time.NewTimer(windowCap)
-	defer latest.Stop()
-	idle := time.NewTimer(windowIdle)
-	defer idle.Stop()
-	for {
-		select {
-		case <-b.wake:
-			idle.Reset(windowIdle)
-		case <-idle.C:
-			return
-		case <-latest.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
 }

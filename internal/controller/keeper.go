@@ -170,7 +170,7 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 		}
 	}
 	k.round.Store(k.began.UnixNano())
-	k.next = k.began.Add(k.c.Interval)
+	k.next = k.began.Add(k.c.Pacing.Rotation)
 	k.calm(ctx)
 	for n := range k.moving {
 		k.want(time.Time{}, n)

@@ -21,9 +21,9 @@ type Pacing struct {
 	// alone.
 	Apart time.Duration
 
-	// Rotation, if not 0, is how long the audit may take to look at every record
-	// set once. It quickens the audit as far as the calls suffice that an account
-	// grants to audits, and never slows it down.
+	// Rotation lies between the beginnings of two rounds of the audit through a
+	// zone, or more where the calls do not suffice that an account grants to
+	// audits; 0 is a minute.
 	Rotation time.Duration
 
 	// Pause lies between the end of a batch and the beginning of the next one of
@@ -34,7 +34,8 @@ type Pacing struct {
 	// its failure is told and its work is owed; 0 is as often as it takes.
 	Tries int
 
-	// ZoneList is how long a list of zones is trusted; 0 is 4 minutes. A shorter
+	// ZoneList is how long a list of zones is trusted; 0 is 4 minutes, so that a
+	// new zone is seen within 5 also where the list waits for its turn. A shorter
 	// time than a minute counts as a minute.
 	ZoneList time.Duration
 }
@@ -51,6 +52,7 @@ type Window struct {
 const (
 	usualIdle     = 20 * time.Millisecond
 	usualCap      = 200 * time.Millisecond
+	usualRotation = time.Minute
 	usualZoneList = 4 * time.Minute
 	leastZoneList = time.Minute
 )
@@ -64,12 +66,51 @@ func (p Pacing) complete() Pacing {
 		p.Window.Cap = usualCap
 	}
 	p.Window.Cap = max(p.Window.Cap, p.Window.Idle)
+	if p.Rotation <= 0 {
+		p.Rotation = usualRotation
+	}
 	if p.ZoneList <= 0 {
 		p.ZoneList = usualZoneList
 	}
 	p.ZoneList = max(p.ZoneList, leastZoneList)
 	return p
 }
+
+// gate holds changes back until the window that they open has closed, and they
+// may pass at the pace of Gather and Apart. Its channel tells when.
+type gate struct {
+	*time.Timer
+	pacing Pacing
+	began  time.Time // when the pace began to be kept
+	last   time.Time // when changes passed last
+	opened time.Time // when the window opened; zero: it is closed
+	first  time.Time // when they may pass at the earliest
+}
+
+func newGate(p Pacing) *gate {
+	g := &gate{Timer: time.NewTimer(time.Hour), pacing: p}
+	g.Stop()
+	return g
+}
+
+// begin keeps the pace from now on.
+func (g *gate) begin(now time.Time) { g.began, g.last = now, now }
+
+// knock says that there are changes. Where nothing is written they only wait for
+// the window.
+func (g *gate) knock(now time.Time, writing bool) {
+	if g.opened.IsZero() {
+		g.opened, g.first = now, now
+		if writing {
+			g.first = g.pacing.opens(now, g.began, g.last)
+		}
+	}
+	closes := min(g.pacing.Window.Idle, g.opened.Add(g.pacing.Window.Cap).Sub(now))
+	g.Reset(max(closes, g.first.Sub(now)))
+}
+
+// pass notes that changes pass.
+func (g *gate) pass(now time.Time) { g.last, g.opened = now, time.Time{} }
 
 // opens returns when changes that came at a time may be planned, given when the
 // pace began to be kept and when the last synchronisation began.

@@ -14,10 +14,6 @@ import (
 	"github.com/signpost-dns/signpost/internal/zone"
 )
 
-// listEvery is how often the zones are listed, so that a new one is seen within
-// five minutes also where the list waits for its turn.
-const listEvery = 4 * time.Minute
-
 // tenure is what is under way while this replica writes: a goroutine that lists
 // the zones, and one keeper for each. A nil tenure has nothing under way.
 type tenure struct {
@@ -75,7 +71,7 @@ func (c *Controller) listZones(ctx context.Context, lists chan<- zoneList) {
 		case <-ctx.Done():
 			return
 		}
-		pause := listEvery
+		pause := c.Pacing.ZoneList
 		if err != nil {
 			pause = backOff(failed, time.Minute)
 			failed++

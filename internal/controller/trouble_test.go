@@ -71,7 +71,7 @@ func TestDeniedAtStart(t *testing.T) {
 func TestLiveFailureIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(example)
-		w, _ := newWorld(t, cloud, func(c *controller.Config) { c.Interval = time.Hour })
+		w, _ := newWorld(t, cloud, func(c *controller.Config) { c.Pacing.Rotation = time.Hour })
 		w.begin()
 		cloud.faults(on("Apply", denied), nil)
 		w.apply(service("web", "www.example.com", "192.0.2.1"))
@@ -103,7 +103,7 @@ func TestRejectedSetWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cloud := newCloud(example)
 		cloud.faults(func(c memory.Call) error { return reject(c, "bad") }, nil)
-		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Interval = time.Hour })
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Pacing.Rotation = time.Hour })
 		w.begin(service("bad", "bad.example.com", "192.0.2.1"), service("web", "www.example.com", "192.0.2.2"))
 		holds(t, cloud, example, "www A 192.0.2.2")
 		if took := cloud.took(); took != "Zones Page Apply Apply" {

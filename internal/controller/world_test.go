@@ -237,9 +237,8 @@ func newWorld(t *testing.T, cloud *cloud, change func(*controller.Config)) (*wor
 		Feed: w.feed, Kinds: source.Kinds("service", "ingress"), Deriver: deriver, Provider: cloud,
 		Rules: plan.Rules{Owner: "me", Claims: &naming, Policy: plan.Sync, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME},
 			Traits: cloud.Traits()},
-		Interval: time.Minute,
-		Log:      slog.New(slog.NewTextHandler(log, nil)),
-		Metrics:  controller.NewMetrics(w.registry),
+		Log:     slog.New(slog.NewTextHandler(log, nil)),
+		Metrics: controller.NewMetrics(w.registry),
 	}
 	if change != nil {
 		change(&c)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -202,7 +203,11 @@ const sendTries = 3
 // what became of a call without an answer.
 func (w *Worker) send(ctx context.Context, b dns.Batch) error {
 	for try := 1; ; try++ {
+		if err := w.rest(ctx); err != nil {
+			return err
+		}
 		err := w.calls.write(ctx, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
+		w.sent = time.Now()
 		if err == nil || answered(err) || errors.Is(err, ErrFenced) {
 			return err
 		}
@@ -221,6 +226,21 @@ func (w *Worker) send(ctx context.Context, b dns.Batch) error {
 			return err
 		}
 		w.log.Warn("a change had no answer and did not happen; it is sent again", "error", err)
+	}
+}
+
+// rest waits until the account's pause since the last batch is over.
+func (w *Worker) rest(ctx context.Context) error {
+	if w.calls.account.Pause == 0 {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(w.sent.Add(w.calls.account.Pause)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -28,6 +28,12 @@ type Account struct {
 	// MayWrite returns how long a write that begins now may last, or why none may
 	// begin. It is asked before each. Nil: nobody else writes.
 	MayWrite func() (time.Duration, error)
+	// Pause lies between the end of a batch and the beginning of the next one of
+	// the same zone.
+	Pause time.Duration
+	// Tries is how often in all a call is made that the service throttles; 0 is as
+	// often as it takes.
+	Tries int
 }
 
 // ErrFenced is in the chain of an error for a write that was not begun because
@@ -96,7 +102,11 @@ func (c caller) call(ctx context.Context, tries int, call func(context.Context) 
 				return err
 			}
 			// The governor makes the next request wait.
-			if throttles++; throttles == manyThrottles {
+			throttles++
+			if throttles == c.account.Tries {
+				return err
+			}
+			if throttles == manyThrottles {
 				c.log.Warn("the DNS service has been asking to wait for some time; others may be using up the account's rate", "error", err)
 			}
 			continue

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -64,6 +65,7 @@ type Worker struct {
 	walk     walk
 	told     struct{ upsert bool } // what was said once
 	denied   int                   // batches in a row of which nothing was permitted
+	sent     time.Time             // when the last batch was answered
 
 	mu    sync.RWMutex // held to change the image, and by those who Look at it
 	image *Image
