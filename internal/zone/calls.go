@@ -92,16 +92,21 @@ func timed(ctx context.Context, turn Turn, limit time.Duration) (context.Context
 
 func (c caller) call(ctx context.Context, tries int, call func(context.Context) error) error {
 	pause := firstPause
+	var asked error // the last answer that asked to wait
 	for throttles := 0; ; {
 		err := call(ctx)
 		switch {
 		case ctx.Err() != nil && !answered(err):
+			if asked != nil {
+				err = fmt.Errorf("%w; the last answer was: %v", err, asked)
+			}
 			return err
 		case errors.Is(err, provider.ErrThrottled):
 			if ctx.Err() != nil {
 				return err
 			}
 			// The governor makes the next request wait.
+			asked = err
 			throttles++
 			if throttles == c.account.Tries {
 				return err
