@@ -33,6 +33,7 @@ Exit code with --once: 0 all is done, 3 all but what waits for a person
 
 // Run keeps the zones right until ctx ends, or with --once makes one pass.
 func (c *runCommand) Run(ctx context.Context, call *call) error {
+	tuneMemory()
 	call.logConfig()
 	if c.settings.Owned && !call.set("txt-owner-id") {
 		call.log.Warn(`--txt-owner-id is not given: the owner is "default", as it is for everybody who does not choose; ` +

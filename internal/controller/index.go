@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"slices"
@@ -13,9 +14,9 @@ import (
 // index holds the intent of every object, by object and by owner name. Objects
 // are known by their resource label.
 type index struct {
-	held     map[string][]dns.Name // by object: the names that it wants, or held when it became unknown
-	unknowns map[string]string     // why, by object
-	wants    map[dns.Name]map[string][]plan.Want
+	held     map[string][]dns.Name          // by object: the names that it wants, or held when it became unknown
+	unknowns map[string]string              // why, by object
+	wants    map[dns.Name][]plan.Want       // in the order of the objects' labels; a slice in it never changes
 	frozen   map[dns.Name]map[string]string // why, by the object that held the name
 }
 
@@ -23,7 +24,7 @@ func newIndex() *index {
 	return &index{
 		held:     map[string][]dns.Name{},
 		unknowns: map[string]string{},
-		wants:    map[dns.Name]map[string][]plan.Want{},
+		wants:    map[dns.Name][]plan.Want{},
 		frozen:   map[dns.Name]map[string]string{},
 	}
 }
@@ -45,11 +46,13 @@ func (x *index) set(in plan.Intent) []dns.Name {
 	}
 	var names []dns.Name
 	for _, w := range in.Wants {
-		put(x.wants, w.Set.Name, id, append(x.wants[w.Set.Name][id], w))
 		names = append(names, w.Set.Name)
 	}
 	if names = unite(nil, names); len(names) > 0 {
 		x.held[id] = names
+	}
+	for _, n := range names {
+		x.wants[n] = x.joined(n, id, in.Wants)
 	}
 	return unite(touched, names)
 }
@@ -60,7 +63,12 @@ func (x *index) remove(id string) []dns.Name {
 	delete(x.held, id)
 	delete(x.unknowns, id)
 	for _, n := range names {
-		drop(x.wants, n, id)
+		others := slices.DeleteFunc(slices.Clone(x.wants[n]), func(w plan.Want) bool { return w.By.Resource() == id })
+		if len(others) == 0 {
+			delete(x.wants, n)
+		} else {
+			x.wants[n] = slices.Clip(others)
+		}
 		drop(x.frozen, n, id)
 	}
 	return names
@@ -86,17 +94,22 @@ func unite(a, b []dns.Name) []dns.Name {
 	return slices.Compact(all)
 }
 
-// at returns what is wanted at a name, in the order of the objects' labels.
-func (x *index) at(n dns.Name) []plan.Want {
-	byObject := x.wants[n]
-	if len(byObject) == 0 {
-		return nil
+// at returns what is wanted at a name, in the order of the objects' labels. The
+// caller must not change it.
+func (x *index) at(n dns.Name) []plan.Want { return x.wants[n] }
+
+// joined returns what is wanted at a name when an object's wants join the others.
+func (x *index) joined(n dns.Name, id string, wants []plan.Want) []plan.Want {
+	old := x.wants[n]
+	after, _ := slices.BinarySearchFunc(old, id, func(w plan.Want, id string) int { return cmp.Compare(w.By.Resource(), id) })
+	out := make([]plan.Want, after, len(old)+1)
+	copy(out, old)
+	for _, w := range wants {
+		if w.Set.Name == n {
+			out = append(out, w)
+		}
 	}
-	var out []plan.Want
-	for _, id := range slices.Sorted(maps.Keys(byObject)) {
-		out = append(out, byObject[id]...)
-	}
-	return out
+	return append(out, old[after:]...)
 }
 
 // frozenAt returns why a name must stay as it is, "" if it need not.

@@ -242,6 +242,9 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 			delete(k.dirty, n)
 		}
 	}
+	if len(k.dirty) == 0 {
+		k.dirty = map[dns.Name]time.Time{} // once it may have been large
+	}
 	slices.SortFunc(names, dns.Name.Compare)
 	return names, since
 }

@@ -34,6 +34,7 @@ type lookups struct {
 	begun  bool                      // they have all been read once, or tried to the end
 
 	objects map[shelf]map[types.NamespacedName]source.Object
+	sorted  map[schema.GroupVersionKind]bool                       // kinds that have been asked for with a selector: only they have shelves by namespace and label
 	lists   map[schema.GroupVersionKind]map[string][]source.Object // answers, until an object of the kind changes
 
 	askers  map[ref]*asker
@@ -73,7 +74,7 @@ func newLookups(chosen []source.Kind, add func(schema.GroupVersionKind) error) *
 	}
 	return &lookups{
 		chosen: byKind, add: add, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
-		objects: map[shelf]map[types.NamespacedName]source.Object{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
+		objects: map[shelf]map[types.NamespacedName]source.Object{}, sorted: map[schema.GroupVersionKind]bool{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
 		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{},
 		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
 	}
@@ -128,8 +129,12 @@ func compareRefs(a, b ref) int {
 const filedBy = discoveryv1.LabelServiceName
 
 // shelves returns where an object is kept.
-func shelves(r ref, o source.Object) []shelf {
-	out := []shelf{{kind: r.kind}, {kind: r.kind, namespace: r.key.Namespace}}
+func (l *lookups) shelves(r ref, o source.Object) []shelf {
+	out := []shelf{{kind: r.kind}}
+	if !l.sorted[r.kind] {
+		return out
+	}
+	out = append(out, shelf{kind: r.kind, namespace: r.key.Namespace})
 	if value := o.GetLabels()[filedBy]; value != "" {
 		out = append(out, shelf{r.kind, r.key.Namespace, filedBy + "=" + value})
 	}
@@ -137,7 +142,7 @@ func shelves(r ref, o source.Object) []shelf {
 }
 
 func (l *lookups) shelve(r ref, o source.Object) {
-	for _, s := range shelves(r, o) {
+	for _, s := range l.shelves(r, o) {
 		if l.objects[s] == nil {
 			l.objects[s] = map[types.NamespacedName]source.Object{}
 		}
@@ -149,10 +154,22 @@ func (l *lookups) unshelve(r ref, o source.Object) {
 	if o == nil {
 		return
 	}
-	for _, s := range shelves(r, o) {
+	for _, s := range l.shelves(r, o) {
 		if delete(l.objects[s], r.key); len(l.objects[s]) == 0 {
 			delete(l.objects, s)
 		}
+	}
+}
+
+// sort puts the objects of a kind, and those that will come, on shelves by
+// namespace and label.
+func (l *lookups) sort(kind schema.GroupVersionKind) {
+	if l.sorted[kind] {
+		return
+	}
+	l.sorted[kind] = true
+	for key, o := range l.objects[shelf{kind: kind}] {
+		l.shelve(ref{kind, key}, o)
 	}
 }
 
@@ -360,6 +377,7 @@ func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector l
 	if known, ok := r.lists[kind][key]; ok {
 		return known, nil
 	}
+	r.sort(kind)
 	from := q.shelf()
 	if namespace == "" || !strings.HasPrefix(from.label, filedBy+"=") {
 		from.label = ""

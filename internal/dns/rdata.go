@@ -136,7 +136,12 @@ func FormatStrings(strs ...string) string { return formatStrings(strs, `\%03d`) 
 func FormatOctalStrings(strs ...string) string { return formatStrings(strs, `\%03o`) }
 
 func formatStrings(strs []string, escape string) string {
+	size := 0
+	for _, s := range strs {
+		size += len(s) + len(`"" `)
+	}
 	var out strings.Builder
+	out.Grow(size)
 	for i, s := range strs {
 		if i > 0 {
 			out.WriteByte(' ')

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -71,7 +72,7 @@ func node(name, address string) *corev1.Node {
 }
 
 func TestStrip(t *testing.T) {
-	yes := true
+	yes, class := true, "nginx"
 	ref := &corev1.ObjectReference{Kind: "Pod", Namespace: "ns", Name: "p", UID: "u"}
 	for _, c := range []struct {
 		kind       string
@@ -96,6 +97,19 @@ func TestStrip(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Name: "s", Labels: map[string]string{discoveryv1.LabelServiceName: "s"}},
 				Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Namespace: "ns", Name: "p"},
 					Conditions: discoveryv1.EndpointConditions{Ready: &yes}}}}},
+		{"Ingress", &networkingv1.Ingress{
+			ObjectMeta: metav1.ObjectMeta{Name: "i", Labels: map[string]string{"a": "b"}},
+			Spec: networkingv1.IngressSpec{IngressClassName: &class, DefaultBackend: &networkingv1.IngressBackend{Resource: &corev1.TypedLocalObjectReference{}},
+				Rules: []networkingv1.IngressRule{{Host: "a.example.com", IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{}}}},
+				TLS:   []networkingv1.IngressTLS{{Hosts: []string{"b.example.com"}, SecretName: "s"}}},
+			Status: networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{
+				{IP: "192.0.2.1", Ports: make([]networkingv1.IngressPortStatus, 2)}, {Hostname: "lb.example.net"}}}}},
+			&networkingv1.Ingress{
+				ObjectMeta: metav1.ObjectMeta{Name: "i"},
+				Spec: networkingv1.IngressSpec{IngressClassName: &class, Rules: []networkingv1.IngressRule{{Host: "a.example.com"}},
+					TLS: []networkingv1.IngressTLS{{Hosts: []string{"b.example.com"}}}},
+				Status: networkingv1.IngressStatus{LoadBalancer: networkingv1.IngressLoadBalancerStatus{Ingress: []networkingv1.IngressLoadBalancerIngress{
+					{IP: "192.0.2.1"}, {Hostname: "lb.example.net"}}}}}},
 	} {
 		row := table()[slices.IndexFunc(table(), func(k kind) bool { return k.gvk.Kind == c.kind })]
 		whole := c.full.DeepCopyObject()

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -99,6 +100,26 @@ func stripSlice(o client.Object) {
 		}
 		s.Endpoints[i] = kept
 	}
+}
+
+// stripIngress keeps names and addresses. Paths are most of an Ingress.
+func stripIngress(o client.Object) {
+	i, ok := o.(*networkingv1.Ingress)
+	if !ok {
+		return
+	}
+	i.Spec.DefaultBackend = nil
+	for n, r := range i.Spec.Rules {
+		i.Spec.Rules[n] = networkingv1.IngressRule{Host: r.Host}
+	}
+	for n := range i.Spec.TLS {
+		i.Spec.TLS[n].SecretName = ""
+	}
+	for n := range i.Status.LoadBalancer.Ingress {
+		i.Status.LoadBalancer.Ingress[n].Ports = nil
+	}
+	// Decoders leave room for more.
+	i.Spec.Rules, i.Status.LoadBalancer.Ingress = slices.Clone(i.Spec.Rules), slices.Clone(i.Status.LoadBalancer.Ingress)
 }
 
 func stripNamespace(o client.Object) {

@@ -260,12 +260,12 @@ func (d *decision) refuse(key dns.Key, objects []Object, reason Reason, message 
 
 // write makes the zone hold a wanted set.
 func (d *decision) write(want *desired) {
-	old := d.standing[want.set.Key]
+	old, next := d.standing[want.set.Key], want.set // a copy: who asks for it need not be kept with it
 	switch {
 	case old == nil:
-		d.changes = append(d.changes, dns.Change{New: &want.set})
-	case !old.set.Equal(want.set):
-		d.changes = append(d.changes, dns.Change{Old: &old.set, New: &want.set})
+		d.changes = append(d.changes, dns.Change{New: &next})
+	case !old.set.Equal(next):
+		d.changes = append(d.changes, dns.Change{Old: &old.set, New: &next})
 	}
 	d.need(want)
 }

@@ -115,6 +115,7 @@ func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) 
 			in.Keep = wanted.Guard.Keep
 			p = plan.Compute(w.rules, in)
 		}
+		p.Ours = nil // the guard has counted it
 	}
 	batches, oversize := plan.Pack(w.rules.Traits, w.zone, p.Groups)
 	if len(oversize) > 0 {
