@@ -57,7 +57,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 // TestLinksLeadSomewhere checks the relative links of the README and the docs.
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+?)(?:#[^)]*)?\)`)
-	for _, page := range []string{"../README.md", "architecture.md", "reasons.md", "flags.md"} {
+	for _, page := range []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

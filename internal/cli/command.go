@@ -26,6 +26,7 @@ func commands() []command {
 	return []command{
 		runWord(),
 		planWord(),
+		explainWord(),
 		approveWord(),
 		publishWord(),
 		demoWord(),

@@ -188,7 +188,7 @@ func demoEngine(dir string, log LogOptions) (*engineOptions, error) {
 
 // demoConsole serves the console at the usual port, or at another.
 func demoConsole(ctx context.Context, call *call, e *engine, host netip.Addr) (net.Addr, error) {
-	handler := console.Handler(e.metrics, e.Checks)
+	handler := console.Handler(e.metrics, e)
 	at, err := console.Serve(ctx, netip.AddrPortFrom(host, demoConsolePort).String(), handler, call.log)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		at, err = console.Serve(ctx, netip.AddrPortFrom(host, 0).String(), handler, call.log)

@@ -3,16 +3,19 @@ package cli
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/events"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -29,11 +32,14 @@ type engineOptions struct {
 	Source  source.Options  `embed:""`
 	Route53 route53.Options `embed:""`
 	Lease   lease.Options   `embed:""`
+	Events  events.Options  `embed:""`
 
 	settings Settings
 	rules    plan.Rules // but for the provider's traits
 	deriver  *source.Deriver
 	onHold   func(controller.Hold) // nil: the log tells
+	registry *prometheus.Registry  // made by count
+	counts   *controller.Metrics
 }
 
 func (o *engineOptions) check() (err error) {
@@ -75,10 +81,23 @@ type engine struct {
 	feed     objects.Feed
 	provider provider.Provider
 	metrics  *prometheus.Registry
+	recorder *events.Recorder // nil: there are no Events
+}
+
+// count returns what is counted, which begins with the first call.
+func (o *engineOptions) count() *controller.Metrics {
+	if o.counts == nil {
+		o.registry = prometheus.NewRegistry()
+		registerProcess(o.registry)
+		o.counts = controller.NewMetrics(o.registry)
+	}
+	return o.counts
 }
 
 // build makes the engine.
 func (o *engineOptions) build(ctx context.Context, call *call) (*engine, error) {
+	counts := o.count()
+	o.Route53.OnRequest = func(r route53.Request) { counts.Request(r.Operation, r.Result, r.URL, r.Method, r.Status, r.Took) }
 	p, err := route53.New(ctx, o.Route53, o.settings.Filter, CurrentBuild().Version)
 	if err != nil {
 		return nil, err
@@ -102,17 +121,25 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{feed: feed, provider: p, metrics: prometheus.NewRegistry()}
-	registerProcess(e.metrics)
+	counts := o.count()
+	recorder, err := o.recorder(feed, mine, counts, call.log)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder}
 	rules := o.rules
 	rules.Traits = p.Traits()
 	rules.Traits.Batch = o.settings.Batch
-	e.Controller = controller.New(controller.Config{
+	config := controller.Config{
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
-		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: controller.NewMetrics(e.metrics),
+		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: counts,
 		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
 		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, log: call.log},
-	})
+	}
+	if recorder != nil {
+		config.Events = recorder
+	}
+	e.Controller = controller.New(config)
 	return e, nil
 }
 
@@ -130,6 +157,21 @@ func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report,
 			"not all was done within %s", o.Timeout))
 	}
 	return report, err
+}
+
+// recorder returns what writes Events; nil where objects come from no API
+// server, and for a command that makes one pass or writes nothing.
+func (o *engineOptions) recorder(feed objects.Feed, mine lease.Lease, counts *controller.Metrics, log *slog.Logger) (*events.Recorder, error) {
+	cluster, ok := feed.(*objects.Cluster)
+	if !ok || o.Once || o.DryRun {
+		return nil, nil
+	}
+	self, _ := events.Pod()
+	if named, ok := mine.(lease.Board); ok {
+		namespace, name := named.Place()
+		self = events.Ref{Kind: coordinationv1.SchemeGroupVersion.WithKind("Lease"), Namespace: namespace, Name: name}
+	}
+	return events.Open(o.Events, cluster.Config(), self, counts.Event, log)
 }
 
 // lease returns the right to write. A command that makes one pass, or writes
@@ -159,9 +201,14 @@ func (o *engineOptions) scope() []string {
 	}
 }
 
-// registerProcess adds what is known of the process and its build, under
-// ExternalDNS's name for the latter.
-func registerProcess(reg *prometheus.Registry) {
+// registerProcess adds what is known of the process and its build.
+func registerProcess(reg prometheus.Registerer) {
+	registerBuild(reg)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+// registerBuild adds what is known of the build, under ExternalDNS's name.
+func registerBuild(reg prometheus.Registerer) {
 	b := CurrentBuild()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "external_dns", Name: "build_info", Help: "Always 1; the labels say what was built.",
@@ -169,5 +216,5 @@ func registerProcess(reg *prometheus.Registry) {
 			"revision": b.Commit, "version": b.Version},
 	})
 	info.Set(1)
-	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(info)
 }

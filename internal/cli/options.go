@@ -42,7 +42,7 @@ type Options struct {
 	Timeout time.Duration `name:"timeout" group:"pace" default:"10m" placeholder:"DURATION" help:"How long --once and \"signpost plan\" may take; 0 is as long as it takes."`
 	PaceOptions
 
-	MetricsAddress string `name:"metrics-address" group:"watching" default:":7979" placeholder:"ADDRESS" help:"Where /metrics, /healthz and /readyz are served."`
+	MetricsAddress string `name:"metrics-address" group:"watching" default:":7979" placeholder:"ADDRESS" help:"Where the status page, /explain, /metrics, /healthz and /readyz are served."`
 }
 
 // Settings is what valid [Options] mean.

@@ -62,11 +62,16 @@ func (c *runCommand) Run(ctx context.Context, call *call) error {
 
 // serve runs the engine with its console until ctx ends.
 func (e *engine) serve(ctx context.Context, call *call, address string) error {
-	at, err := console.Serve(ctx, address, console.Handler(e.metrics, e.Checks), call.log)
+	at, err := console.Serve(ctx, address, console.Handler(e.metrics, e), call.log)
 	if err != nil {
 		return &Error{Err: err, Hint: "choose another with --metrics-address=:PORT"}
 	}
 	call.log.Info("watching "+e.feed.String(), "metrics", "http://"+at.String()+"/metrics", "ready", "http://"+at.String()+"/readyz")
+	if e.recorder != nil {
+		telling, stop := context.WithCancel(ctx)
+		defer stop()
+		go e.recorder.Run(telling)
+	}
 	err = e.Run(ctx)
 	if ctx.Err() != nil {
 		call.log.Info("Terminating main controller loop")

@@ -216,7 +216,7 @@ func (t *teller) instructions(made []change, s *stage, dir string) string {
 	dig(demoForeign)
 	fmt.Fprintf(&b, "Edit, add or delete a manifest in %s and ask again; what that changes\n"+
 		"is told here.\n", dir)
-	fmt.Fprintf(&b, "Look inside:\n  http://%s/metrics\n  http://%s/readyz\n", s.console, s.console)
+	fmt.Fprintf(&b, "Look inside:\n  http://%[1]s/\n  http://%[1]s/metrics\n  http://%[1]s/readyz\n", s.console)
 	b.WriteString("End it with Ctrl-C.\n\n")
 	return b.String()
 }

@@ -1,13 +1,16 @@
 // Package console is what a running Signpost shows over HTTP: /metrics for
-// Prometheus, /healthz for liveness, /readyz for readiness in words.
+// Prometheus, /healthz for liveness, /readyz for readiness in words, /explain for
+// what is known of a name, and a status page at /.
 //
-// It hides the server. It may import the controller, which knows the answers.
+// It hides the server. It may import the controller, which knows the answers,
+// and dns. Nothing that it serves changes anything.
 //
-//	address, err := console.Serve(ctx, ":7979", console.Handler(gatherer, c.Checks), log)
+//	address, err := console.Serve(ctx, ":7979", console.Handler(gatherer, c), log)
 package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,20 +23,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
 )
 
-// Handler serves the three pages. /healthz answers OK as long as the process
+// Engine is what the console shows. [controller.Controller] is one. Its methods
+// are called concurrently.
+type Engine interface {
+	Checks() []controller.Check
+	Overview() controller.Overview
+	Explain(dns.Name) controller.Explanation
+}
+
+// Handler serves the pages. /healthz answers OK as long as the process
 // does; /readyz names each thing that readiness depends on, with status 503
-// while one of them is missing, and what is worth knowing besides.
-func Handler(metrics prometheus.Gatherer, checks func() []controller.Check) http.Handler {
+// while one of them is missing, and what is worth knowing besides. /explain?name=
+// answers in words, and with output=json as [controller.Explanation].
+func Handler(metrics prometheus.Gatherer, engine Engine) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", statusPage(engine.Overview))
+	mux.HandleFunc("GET /explain", explain(engine))
 	mux.Handle("/metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, http.StatusOK, "OK")
 	})
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
 		status, text := http.StatusOK, strings.Builder{}
-		for _, c := range checks() {
+		for _, c := range engine.Checks() {
 			mark := "ok  "
 			switch {
 			case !c.OK:
@@ -46,6 +61,40 @@ func Handler(metrics prometheus.Gatherer, checks func() []controller.Check) http
 		write(w, status, text.String())
 	})
 	return mux
+}
+
+// explain serves what is known of a name.
+func explain(engine Engine) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		text, output := strings.TrimSpace(query.Get("name")), query.Get("output")
+		if output != "" && output != "text" && output != "json" {
+			write(w, http.StatusBadRequest, fmt.Sprintf("output=%s is neither text nor json\n", output))
+			return
+		}
+		if text == "" {
+			write(w, http.StatusBadRequest, "name a host: /explain?name=www.example.com\n")
+			return
+		}
+		name, err := dns.ParseName(text)
+		if err != nil {
+			write(w, http.StatusBadRequest, fmt.Sprintf("%q is no domain name: %v\n", text, err))
+			return
+		}
+		e := engine.Explain(name)
+		if output != "json" {
+			write(w, http.StatusOK, e.String())
+			return
+		}
+		body, err := json.MarshalIndent(e, "", "  ")
+		if err != nil {
+			write(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// A client that went away needs no answer.
+		_, _ = w.Write(append(body, '\n'))
+	}
 }
 
 func write(w http.ResponseWriter, status int, text string) {

@@ -32,6 +32,7 @@ type Config struct {
 	DryRun   bool // plan and say, write nothing
 	Log      *slog.Logger
 	Metrics  *Metrics
+	Events   Events // who is told of objects besides the log; nil: nobody
 
 	MaxDeletes plan.Limit    // what may be deleted in a zone unasked; see [plan.Guard]
 	Grace      time.Duration // how long a deletion waits for the object to come back; never with Once or DryRun
@@ -73,7 +74,7 @@ func New(c Config) *Controller {
 	}
 	governor := zone.NewGovernor(zone.GovernorConfig{Waited: c.Metrics.waited})
 	c.Metrics.governor.Store(governor)
-	account := zone.Account{Governor: governor, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
+	account := zone.Account{Governor: governor, Accepted: c.Metrics.batch, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
 	if c.Lease == nil {
 		c.Lease = lease.Alone()
 	} else {
@@ -83,7 +84,7 @@ func New(c Config) *Controller {
 		Config: c, inbox: newInbox(), account: account, index: newIndex(),
 		lookups: newLookups(c.Kinds, c.Feed.Add),
 		kinds:   map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
-		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics), read: make(chan *keeper),
+		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics, newNotes(c.Events, c.Lease, c.Kinds)), read: make(chan *keeper),
 	}
 	c.Metrics.figures.Store(ctl)
 	return ctl
@@ -123,6 +124,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			}
 			return fmt.Errorf("contend for the lease: %w", err)
 		case now = <-terms:
+			c.ledger.retell()
 			c.Metrics.leading.Set(1)
 		case <-now.lost():
 			t.end()

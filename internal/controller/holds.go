@@ -256,6 +256,7 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	}
 	c.Metrics.held.WithLabelValues(heldLabels(k.zone)...).Set(float64(len(now.Keys)))
 	c.state.setHolds(c.holds.all())
+	c.ledger.notes.hold(now)
 	if c.OnHold != nil {
 		c.OnHold(now)
 		return

@@ -301,6 +301,7 @@ func (k *keeper) alarm() time.Time {
 // trouble notes why the zone cannot be read or written.
 func (k *keeper) trouble(ctx context.Context, err error) {
 	k.c.state.note(k.zone.ID, err)
+	k.c.ledger.failed(k.zone.ID, err)
 	k.c.Metrics.registryErrors.Inc()
 	k.c.reckon(ctx, k.zone.ID, err, false)
 }
@@ -312,6 +313,7 @@ func (k *keeper) calm(ctx context.Context) {
 	k.mu.Unlock()
 	if well {
 		k.c.state.note(k.zone.ID, nil)
+		k.c.ledger.failed(k.zone.ID, nil)
 		k.c.Metrics.lastSync.Set(seconds(time.Now()))
 	}
 	k.c.reckon(ctx, k.zone.ID, nil, well)

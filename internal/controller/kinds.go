@@ -19,6 +19,7 @@ func (c *Controller) learn(kinds map[schema.GroupVersionKind]objects.Status) (th
 			continue
 		}
 		thawed = thawed || now.Synced
+		c.Metrics.sourceFrozen(k.Source, now.Frozen())
 		switch {
 		case now.Frozen():
 			c.Metrics.sourceErrors.Inc()

@@ -13,21 +13,25 @@ import (
 )
 
 // ledger knows what is not as asked, and tells each thing once: when it comes
-// up, when it changes, and when it is over.
+// up, when it changes, and when it is over. Its methods may be called
+// concurrently.
 type ledger struct {
 	log     *slog.Logger
 	metrics *Metrics
+	notes   notes
 
 	mu       sync.Mutex
 	byObject map[string]map[plan.Problem]bool  // by object
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
 	open     map[plan.Reason]int
-	wished   []string // permissions that would help
+	wished   []string                   // permissions that would help
+	failures map[string]map[string]bool // what was told of a zone, "" for the list of zones, since all was well with it
+	history  history
 }
 
-func newLedger(log *slog.Logger, metrics *Metrics) *ledger {
-	return &ledger{log: log, metrics: metrics, byObject: map[string]map[plan.Problem]bool{},
-		byName: map[place]map[string]plan.Refusal{}, open: map[plan.Reason]int{}}
+func newLedger(log *slog.Logger, metrics *Metrics, notes notes) *ledger {
+	return &ledger{log: log, metrics: metrics, notes: notes, byObject: map[string]map[plan.Problem]bool{},
+		byName: map[place]map[string]plan.Refusal{}, open: map[plan.Reason]int{}, failures: map[string]map[string]bool{}, history: newHistory()}
 }
 
 // problems replaces what is known of an object. Its unknown intent is one too,
@@ -40,6 +44,7 @@ func (l *ledger) problems(object string, problems []plan.Problem, unknown string
 	tell := func(level slog.Level, p plan.Problem) {
 		if !old[p] && !now[p] {
 			l.log.Log(context.Background(), level, p.Message, "object", object, "reason", string(p.Reason))
+			l.notes.problem(object, p)
 		}
 		now[p] = true
 	}
@@ -65,15 +70,40 @@ func (l *ledger) report() []ObjectProblem {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []ObjectProblem
-	for object, problems := range l.byObject {
-		for p := range problems {
-			out = append(out, ObjectProblem{object, p})
-		}
+	for object := range l.byObject {
+		out = append(out, l.of(object)...)
 	}
-	slices.SortFunc(out, func(a, b ObjectProblem) int {
-		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Message, b.Message))
-	})
+	slices.SortFunc(out, ObjectProblem.compare)
 	return out
+}
+
+// reportOf returns the problems of one object, sorted.
+func (l *ledger) reportOf(object string) []ObjectProblem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.of(object)
+	slices.SortFunc(out, ObjectProblem.compare)
+	return out
+}
+
+func (l *ledger) of(object string) []ObjectProblem {
+	var out []ObjectProblem
+	for p := range l.byObject[object] {
+		out = append(out, ObjectProblem{object, p})
+	}
+	return out
+}
+
+func (p ObjectProblem) compare(q ObjectProblem) int {
+	return cmp.Or(cmp.Compare(p.Object, q.Object), cmp.Compare(p.Reason, q.Reason), cmp.Compare(p.Message, q.Message))
+}
+
+// retell tells the objects once more: whoever told them of their problems may
+// have stood by.
+func (l *ledger) retell() {
+	for _, p := range l.report() {
+		l.notes.problem(p.Object, p.Problem)
+	}
 }
 
 // wishes tells of permissions that would help and are not there.
@@ -86,6 +116,42 @@ func (l *ledger) wishes(all []string) {
 			l.log.Warn("a permission would help: " + wish)
 		}
 	}
+}
+
+// failed tells of an error with a zone, "" for the list of zones, that keeps
+// names from being brought up to date; nil is that all is well again. The log
+// has it already.
+func (l *ledger) failed(zone string, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		delete(l.failures, zone)
+		return
+	}
+	told := l.failures[zone]
+	if told == nil {
+		told = map[string]bool{}
+		l.failures[zone] = told
+	}
+	if text := hinted(err); !told[text] && len(told) < manyErrors {
+		told[text] = true
+		l.notes.failure(text)
+	}
+}
+
+// changed notes what the service has accepted.
+func (l *ledger) changed(z dns.Zone, changes []dns.Change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.history.add(z.ID, changes)
+}
+
+// last returns the last change at a name of a zone, false if none is remembered.
+func (l *ledger) last(zone string, n dns.Name) (LastChange, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.history.last[place{zone, n}]
+	return c, ok
 }
 
 // names returns the names of a zone of which something is known.
@@ -101,6 +167,26 @@ func (l *ledger) names(zone string) []dns.Name {
 	return names
 }
 
+// at returns what is refused at a name of a zone, sorted; the zone is empty for
+// names without one.
+func (l *ledger) at(zone string, n dns.Name) []plan.Refusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	here := l.byName[place{zone, n}]
+	out := make([]plan.Refusal, 0, len(here))
+	for _, text := range slices.Sorted(maps.Keys(here)) {
+		out = append(out, here[text])
+	}
+	return out
+}
+
+// refused counts what is refused at present, by reason.
+func (l *ledger) refused() map[plan.Reason]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.open)
+}
+
 // keep forgets all of zones that are not kept.
 func (l *ledger) keep(zone func(id string) bool) {
 	l.mu.Lock()
@@ -113,6 +199,7 @@ func (l *ledger) keep(zone func(id string) bool) {
 			delete(l.byName, at)
 		}
 	}
+	maps.DeleteFunc(l.failures, func(id string, _ map[string]bool) bool { return !zone(id) })
 }
 
 // refusals replaces what is known of these names in a zone.
@@ -155,12 +242,16 @@ func (l *ledger) refusals(zone string, names []dns.Name, refusals []plan.Refusal
 
 func (l *ledger) count(reason plan.Reason, by int) {
 	l.open[reason] += by
+	if l.open[reason] == 0 {
+		delete(l.open, reason)
+	}
 	l.metrics.refused.WithLabelValues(string(reason)).Set(float64(l.open[reason]))
 }
 
-// tell logs a refusal. That something which no object wants any more stays, by
-// the policy, since its source is frozen, or until its time has come, is as it
-// shall be, and no warning; of what is held people are told as a whole.
+// tell logs a refusal, and tells the object that is refused. That something
+// which no object wants any more stays, by the policy, since its source is
+// frozen, or until its time has come, is as it shall be, and no warning; of what
+// is held people are told as a whole.
 func (l *ledger) tell(r plan.Refusal) {
 	level := slog.LevelWarn
 	calm := []plan.Reason{plan.PolicyForbids, plan.Frozen, plan.Held, plan.Grace, plan.Moving}
@@ -170,6 +261,7 @@ func (l *ledger) tell(r plan.Refusal) {
 	attrs := []any{"record", r.Key.String(), "reason", string(r.Reason)}
 	if len(r.Objects) > 0 {
 		attrs = append(attrs, "object", r.Objects[0].Resource())
+		l.notes.refusal(r)
 	}
 	l.log.Log(context.Background(), level, r.Message, attrs...)
 }

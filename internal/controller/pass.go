@@ -95,12 +95,14 @@ func (c *Controller) pass(ctx context.Context) (Report, error) {
 // readAll reads every zone, and decides between those of one name.
 func (c *Controller) readAll(ctx context.Context, keepers []*keeper) (errs []error) {
 	for _, k := range keepers {
+		k.began = time.Now()
 		if err := k.worker.Read(ctx); err != nil {
 			k.trouble(ctx, err)
 			errs = append(errs, err)
 			continue
 		}
 		k.ours.Store(int64(len(k.worker.Names(nil))))
+		k.round.Store(k.began.UnixNano())
 	}
 	for _, k := range keepers {
 		c.choose(k)

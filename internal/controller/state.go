@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/source"
 )
@@ -114,6 +117,54 @@ func (c *Controller) Checks() []Check {
 		return checks // a replica that stands by makes no call, and is ready to lead
 	}
 	return append(checks, s.credentials(), s.visible())
+}
+
+// Overview is what a status page shows.
+type Overview struct {
+	Leadership string // in a sentence
+	Checks     []Check
+	Zones      []ZoneOverview
+	Refusals   []RefusalCount // by reason
+	Holds      []Hold
+}
+
+// ZoneOverview is a zone with when the oldest part of what is known of it was
+// read; the zero time if it was not yet.
+type ZoneOverview struct {
+	Zone dns.Zone
+	Read time.Time
+}
+
+// RefusalCount is how many things are refused at present for a reason.
+type RefusalCount struct {
+	Reason plan.Reason
+	Count  int
+}
+
+// Overview says how things stand. It does not wait for what is under way.
+func (c *Controller) Overview() Overview {
+	o := Overview{Leadership: "This process writes, and no other is contended with.", Checks: c.Checks()}
+	if s := c.Lease.Status(); !s.Alone || !s.Leading {
+		o.Leadership = strings.ToUpper(held(s).State[:1]) + held(s).State[1:] + "."
+	}
+	c.mu.RLock()
+	var reads []ZoneOverview
+	for _, z := range c.places.zones {
+		at := time.Time{}
+		if k := c.keepers[z.ID]; k != nil {
+			at = k.read()
+		}
+		reads = append(reads, ZoneOverview{z, at})
+	}
+	c.mu.RUnlock()
+	open := c.ledger.refused()
+	for _, reason := range slices.Sorted(maps.Keys(open)) {
+		o.Refusals = append(o.Refusals, RefusalCount{reason, open[reason]})
+	}
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	o.Zones, o.Holds = reads, slices.Clone(c.state.holds)
+	return o
 }
 
 // held says who writes.

@@ -73,6 +73,7 @@ func (k *keeper) sync(ctx context.Context, names []dns.Name, since map[dns.Name]
 	k.follows(out.Plan.Refusals, names)
 	if out.Err != nil {
 		k.c.state.note(k.zone.ID, out.Err)
+		k.c.ledger.failed(k.zone.ID, out.Err)
 		k.c.Metrics.registryErrors.Inc()
 	}
 	err := errors.Join(errs...)
@@ -112,8 +113,8 @@ func (k *keeper) applied(changes []dns.Change, since map[dns.Name]time.Time) {
 	timed := map[dns.Name]bool{}
 	k.c.mu.RLock()
 	defer k.c.mu.RUnlock()
+	k.c.tell(k.zone, changes)
 	for _, change := range changes {
-		k.c.Metrics.changes.WithLabelValues(string(change.Action())).Inc()
 		n := change.Key().Name
 		if at := since[n]; !at.IsZero() && !timed[n] {
 			timed[n] = true

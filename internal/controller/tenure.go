@@ -98,6 +98,7 @@ type wisher interface{ Wishes() []string }
 // adopt has a keeper for each zone of a list, and none for others.
 func (c *Controller) adopt(t *tenure, list zoneList) {
 	c.state.note("", list.err)
+	c.ledger.failed("", list.err)
 	if list.err != nil {
 		c.Metrics.registryErrors.Inc()
 	}

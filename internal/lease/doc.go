@@ -23,6 +23,9 @@
 // again (a process that starts in the moment after the deletion) waits for nobody,
 // and a holder whose name is struck out of it learns that with its next renewal.
 //
+// What stands on the Lease besides is a [Board]: people approve there, and a holder
+// leaves there what the next must know.
+//
 // The package may import Kubernetes' libraries and the logger, and no other room.
 //
 //	l, err := lease.Open(options, config, lease.Name(owner, provider), log)

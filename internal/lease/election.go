@@ -24,7 +24,8 @@ import (
 // from the answer instead of from the question.
 type election struct {
 	*fence
-	lock *lock
+	lock  *lock
+	board *board
 }
 
 func newElection(config *rest.Config, namespace, name, identity string, log *slog.Logger) (*election, error) {
@@ -32,11 +33,11 @@ func newElection(config *rest.Config, namespace, name, identity string, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", config.Host, err)
 	}
-	f := newFence()
-	return &election{fence: f, lock: &lock{
+	f, b := newFence(), newBoard(client)
+	return &election{fence: f, board: b, lock: &lock{
 		LeaseLock: &resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: name},
-			Client:     client,
+			Client:     b,
 			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
 			Labels:     map[string]string{"app.kubernetes.io/name": "signpost"},
 		},
@@ -95,6 +96,7 @@ func (e *election) Run(ctx context.Context, lead func(context.Context) error) er
 		if !lost {
 			return err
 		}
+		e.board.wipe()
 		if err != nil && !errors.Is(err, context.Canceled) {
 			e.lock.log.Warn("the last work as a leader ended with an error", "error", err)
 		}

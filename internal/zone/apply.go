@@ -147,6 +147,9 @@ func (w *Worker) accept(b dns.Batch, out *Outcome) {
 			}
 		}
 	}
+	if w.calls.account.Accepted != nil {
+		w.calls.account.Accepted(n)
+	}
 	w.log.Info(fmt.Sprintf("%d record(s) were successfully updated", n))
 }
 

@@ -32,13 +32,17 @@ import (
 	"github.com/signpost-dns/signpost/internal/provider"
 )
 
-// Options are the flags of this provider, named as ExternalDNS names them. The
-// last two are for planning; the provider itself does not read them.
+// Options are the flags of this provider, named as ExternalDNS names them. Those
+// on health and CNAMEs are for planning; the provider itself does not read them.
 type Options struct {
 	ZoneIDFilter         []string `name:"zone-id-filter" group:"route53" sep:"none" placeholder:"ID" help:"Only zones whose ID ends in this. Repeatable. A complete ID makes the permission to list zones unnecessary."`
 	ZoneType             string   `name:"aws-zone-type" group:"route53" enum:",public,private" default:"" help:"Only zones of this type: public or private. Empty: both."`
 	EvaluateTargetHealth bool     `name:"aws-evaluate-target-health" group:"route53" default:"true" negatable:"" help:"Aliases follow the health of their target."`
 	PreferCNAME          bool     `name:"aws-prefer-cname" group:"route53" help:"Write a CNAME where a load balancer's host name would become an alias."`
+
+	// OnRequest, if not nil, is told of each request when it has ended. It is
+	// called concurrently.
+	OnRequest func(Request) `kong:"-"`
 }
 
 // Limits of ChangeResourceRecordSets (developer guide, DNSLimitations). The
@@ -116,6 +120,9 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 	aliases, err := aliasZones()
 	if err != nil {
 		return nil, err
+	}
+	if options.OnRequest != nil {
+		cfg.APIOptions = append(cfg.APIOptions, observe(options.OnRequest))
 	}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	if cfg.Credentials != nil {

@@ -1,0 +1,73 @@
+package controller
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// LastChange is what was changed at an owner name at last.
+type LastChange struct {
+	At      time.Time
+	Changes []string // "CREATE A", in the order of types; claims left out
+	Batch   int      // how many changes were accepted together
+}
+
+// String returns what was changed: "CREATE A, DELETE CNAME".
+func (c LastChange) String() string { return strings.Join(c.Changes, ", ") }
+
+// history remembers the last change at each of the names that were changed
+// most recently.
+type history struct {
+	last  map[place]LastChange
+	order []place // a ring of what was added; a place may be there more than once
+	next  int
+}
+
+// manyChanges bounds how many names are remembered.
+const manyChanges = 5000
+
+func newHistory() history { return history{last: map[place]LastChange{}} }
+
+func (h *history) add(zone string, changes []dns.Change) {
+	byName := map[dns.Name][]dns.Change{}
+	for _, c := range changes {
+		if set := cmp.Or(c.New, c.Old); plan.IsClaim(*set) {
+			continue
+		}
+		byName[c.Key().Name] = append(byName[c.Key().Name], c)
+	}
+	for n, here := range byName {
+		slices.SortFunc(here, func(a, b dns.Change) int {
+			return cmp.Or(a.Key().Compare(b.Key()), cmp.Compare(a.Action(), b.Action()))
+		})
+		entry := LastChange{At: time.Now(), Batch: len(changes)}
+		for _, c := range here {
+			word := string(c.Action()) + " " + string(c.Key().Type)
+			if c.Key().SetID != "" {
+				word += " (" + c.Key().SetID + ")"
+			}
+			entry.Changes = append(entry.Changes, word)
+		}
+		h.put(place{zone, n}, entry)
+	}
+}
+
+func (h *history) put(at place, c LastChange) {
+	_, known := h.last[at]
+	h.last[at] = c
+	if known {
+		return
+	}
+	if len(h.order) < manyChanges {
+		h.order = append(h.order, at)
+		return
+	}
+	delete(h.last, h.order[h.next])
+	h.order[h.next] = at
+	h.next = (h.next + 1) % manyChanges
+}
