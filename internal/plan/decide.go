@@ -65,8 +65,9 @@ func opaque(set dns.RecordSet) string {
 	return fmt.Sprintf("%s uses %s, which Signpost never changes", set.Key, strings.Join(set.Opaque(), ", "))
 }
 
-// decide plans a family of names as one group.
-func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
+// newDecision returns the decision about a family of names, with what is known of
+// them and nothing decided.
+func newDecision(p *planner, names []dns.Name) *decision {
 	d := &decision{
 		planner: p, names: names,
 		standing: map[dns.Key]*standing{}, claims: map[dns.Key]claim.Found{}, wanted: map[dns.Key]*desired{},
@@ -74,6 +75,12 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 		taken: map[dns.Name]bool{},
 	}
 	d.gather()
+	return d
+}
+
+// decide plans a family of names as one group.
+func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
+	d := newDecision(p, names)
 	for _, name := range names {
 		d.settle(name)
 		d.tally(name)

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/dns"
 )
 
@@ -26,8 +25,7 @@ type Claims struct {
 func Standings(r Rules, in Input, name dns.Name) []Standing {
 	p := planner{Rules: r, Input: in, claimTypes: r.claimTypes()}
 	p.forget()
-	d := &decision{planner: &p, names: p.family(name), standing: map[dns.Key]*standing{}, claims: map[dns.Key]claim.Found{}}
-	d.gather()
+	d := newDecision(&p, p.family(name))
 	var out []Standing
 	for _, set := range in.Sets(name) {
 		s := Standing{Set: set, Managed: r.managed(set.Type)}
