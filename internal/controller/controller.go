@@ -57,6 +57,7 @@ type Controller struct {
 	kinds   map[schema.GroupVersionKind]objects.Status
 	places  places             // the zones of the last list
 	keepers map[string]*keeper // by zone ID
+	shared  []string           // what was told of zones of one name
 
 	read    chan *keeper  // keepers that have read their zone for the first time
 	version atomic.Uint64 // of what is wanted and held

@@ -23,8 +23,8 @@ type keeper struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when run has returned
 
-	ours  atomic.Int64 // how many sets of ours the zone held when it was read first; -1 before
-	round atomic.Int64 // when the last whole round began, in Unix nanoseconds; 0: none yet
+	stock atomic.Pointer[stock] // what the zone held when it was read first; nil before
+	round atomic.Int64          // when the last whole round began, in Unix nanoseconds; 0: none yet
 
 	wake  chan struct{} // holds a token while names have become dirty
 	mu    sync.Mutex
@@ -58,8 +58,25 @@ func (c *Controller) newKeeper(z dns.Zone) *keeper {
 		wake: make(chan struct{}, 1), dirty: map[dns.Name]time.Time{}, owed: newOwed(),
 		pages: make(chan answer, 1), moving: map[dns.Name]bool{},
 	}
-	k.ours.Store(-1)
 	return k
+}
+
+// stock is how many names a zone holds that are ours, and how many of these are
+// wanted.
+type stock struct{ wanted, ours int }
+
+// takeStock counts what the zone holds.
+func (k *keeper) takeStock() {
+	k.c.mu.RLock()
+	defer k.c.mu.RUnlock()
+	s := &stock{}
+	for _, n := range k.worker.Names(nil) {
+		s.ours++
+		if len(k.c.index.at(n)) > 0 {
+			s.wanted++
+		}
+	}
+	k.stock.Store(s)
 }
 
 // want has names planned. Since is the time of the event that touched them. A name
@@ -159,9 +176,8 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 	if !done {
 		return
 	}
-	first := k.ours.Load() < 0
-	if first {
-		k.ours.Store(int64(len(k.worker.Names(nil))))
+	if k.stock.Load() == nil {
+		k.takeStock()
 		k.replan()
 		select {
 		case k.c.read <- k:

@@ -101,7 +101,7 @@ func (c *Controller) readAll(ctx context.Context, keepers []*keeper) (errs []err
 			errs = append(errs, err)
 			continue
 		}
-		k.ours.Store(int64(len(k.worker.Names(nil))))
+		k.takeStock()
 		k.round.Store(k.began.UnixNano())
 	}
 	for _, k := range keepers {

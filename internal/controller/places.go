@@ -127,6 +127,22 @@ func (p places) tie(z dns.Zone) []dns.Zone {
 	return nil
 }
 
+// besides returns the IDs of the zones that are left alone since z is used, which
+// has their name.
+func (p places) besides(z dns.Zone) []string {
+	a := p.side(z)[z.Name]
+	if a.chosen != z.ID {
+		return nil
+	}
+	var ids []string
+	for _, other := range a.zones {
+		if other.ID != z.ID {
+			ids = append(ids, other.ID)
+		}
+	}
+	return ids
+}
+
 // decide makes z the zone of its name that is used.
 func (p places) decide(z dns.Zone) { p.side(z)[z.Name].chosen = z.ID }
 

@@ -141,6 +141,7 @@ func (c *Controller) keep(zones []dns.Zone) (begun, ended []*keeper) {
 	}
 	c.Log.Info("Applying provider record filter for domains: [" + strings.Join(domains, " ") + "]")
 	c.places, c.keepers = newPlaces(zones, c.places), keepers
+	c.tellShared()
 	c.state.setZones(zones)
 	return begun, ended
 }
@@ -169,43 +170,45 @@ func (c *Controller) place(ctx context.Context, ended []*keeper) {
 	c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
 }
 
-// choose decides between zones of one name, when all of them have been read, and
-// tells.
+// choose decides between zones of one name, when all of them have been read: the
+// one is used that holds the most of what is wanted, else the most of ours.
 func (c *Controller) choose(read *keeper) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	tie := c.places.tie(read.zone)
-	var chosen dns.Zone
-	best := -1
-	for _, z := range tie {
-		k := c.keepers[z.ID]
-		if k == nil || k.ours.Load() < 0 {
-			best = -1
-			break
-		}
-		if n := int(k.ours.Load()); n > best {
-			chosen, best = z, n
-		}
-	}
-	if best >= 0 {
-		c.places.decide(chosen)
-	}
-	c.mu.Unlock()
-	if best < 0 {
+	if len(tie) == 0 {
 		return
 	}
-	var others []string
+	chosen, best := tie[0], stock{-1, -1}
 	for _, z := range tie {
-		if z.ID != chosen.ID {
-			others = append(others, z.ID)
+		k := c.keepers[z.ID]
+		if k == nil || k.stock.Load() == nil {
+			return
+		}
+		if s := *k.stock.Load(); s.wanted > best.wanted || s.wanted == best.wanted && s.ours > best.ours {
+			chosen, best = z, s
 		}
 	}
-	c.Log.Warn(fmt.Sprintf("there are %d zones named %s; %s is used, which holds %d record sets of ours, and the others are left alone: %s",
-		len(tie), chosen.Name.Host(), chosen.ID, best, strings.Join(others, ", ")),
-		"hint", "choose one with --zone-id-filter")
-	c.mu.RLock()
-	k, names := c.keepers[chosen.ID], c.placed()[chosen.ID]
-	c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
-	c.mu.RUnlock()
-	k.want(time.Time{}, names...)
+	c.places.decide(chosen)
+	c.tellShared()
+	k := c.keepers[chosen.ID]
+	k.want(time.Time{}, c.placed()[chosen.ID]...)
 	k.replan()
+	c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
+}
+
+// tellShared tells of zones that have one name, and which of them is used, once.
+func (c *Controller) tellShared() {
+	for _, z := range c.places.zones {
+		others := c.places.besides(z)
+		if len(others) == 0 {
+			continue
+		}
+		text := fmt.Sprintf("there are %d zones named %s; %s is used, and nothing is changed in %s",
+			len(others)+1, z.Name.Host(), z.ID, strings.Join(others, ", "))
+		if !slices.Contains(c.shared, text) {
+			c.shared = append(c.shared, text)
+			c.Log.Warn(text, "hint", "choose one with --zone-id-filter")
+		}
+	}
 }

@@ -112,20 +112,10 @@ func replaces(b dns.Batch) bool {
 	return len(b) > 0
 }
 
-// upserter is a provider that can replace sets where it may not delete.
-type upserter interface {
-	// Upsert makes the changes of a batch without comparing what they replace.
-	Upsert(ctx context.Context, zone dns.Zone, batch dns.Batch) error
-}
-
 // upsert replaces sets without comparing, after having read that they still
 // stand, and reports whether it did. What does not stand any more is left to be
 // planned again.
 func (w *Worker) upsert(ctx context.Context, b dns.Batch, out *Outcome) (bool, error) {
-	p, ok := w.provider.(upserter)
-	if !ok {
-		return false, nil
-	}
 	var names []dns.Name
 	for _, g := range b {
 		names = append(names, g.Names()...)
@@ -147,7 +137,7 @@ func (w *Worker) upsert(ctx context.Context, b dns.Batch, out *Outcome) (bool, e
 		w.log.Warn("record sets may not be deleted, so that changes are made without comparing; allow DELETE in " +
 			"route53:ChangeResourceRecordSetsActions to have every change checked against what the zone holds")
 	}
-	if err := w.calls.write(ctx, func(call context.Context) error { return p.Upsert(call, w.zone, b) }); err != nil {
+	if err := w.calls.write(ctx, func(call context.Context) error { return w.provider.Upsert(call, w.zone, b) }); err != nil {
 		return false, err
 	}
 	w.accept(b, out)

@@ -1,0 +1,199 @@
+package controller_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider/memory"
+)
+
+// Of two zones of one name the one that holds ours is used, whichever ID is the
+// lower, and nothing is touched in the other; so with --once.
+func TestTwoZonesOfOneName(t *testing.T) {
+	one, two := dns.Zone{ID: "Z1", Name: "example.com."}, dns.Zone{ID: "Z2", Name: "example.com."}
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(one, two)
+		shown := &zoneList{cloud: cloud}
+		shown.show(two)
+		show := func(c *controller.Config) { c.Provider = shown }
+		w, log := newWorld(t, cloud, show)
+		web := service("web", "www.example.com", "192.0.2.1")
+		w.begin(web)
+		// A new zone takes nothing over.
+		shown.show(one, two)
+		wait(5 * time.Minute)
+		w.apply(service("api", "api.example.com", "192.0.2.2"))
+		settle()
+		holds(t, cloud, one)
+		holds(t, cloud, two, "www A 192.0.2.1", "api A 192.0.2.2")
+		if n := strings.Count(log.took(), "there are 2 zones named example.com; Z2 is used"); n != 1 {
+			t.Errorf("told %d times that there are two zones, want once", n)
+		}
+		if err := w.stop(); err != nil {
+			t.Fatal(err)
+		}
+
+		// Something of ours, from another time, in the zone that is not used.
+		cloud.Put(one, dns.RecordSet{Key: key(one, "old"), TTL: 60, Data: []string{"192.0.2.9"}},
+			dns.RecordSet{Key: dns.Key{Name: "a-old.example.com.", Type: dns.TXT}, TTL: 300,
+				Data: []string{`"heritage=external-dns,external-dns/owner=me,external-dns/resource=service/default/old"`}})
+		again, log := newWorld(t, cloud, show)
+		again.begin(web)
+		wait(time.Hour)
+		holds(t, cloud, one, "old A 192.0.2.9")
+		holds(t, cloud, two, "www A 192.0.2.1")
+		if lines := log.took(); strings.Count(lines, "level=WARN") != 1 || !strings.Contains(lines, "Z2 is used") {
+			t.Errorf("want one warning:\n%s", lines)
+		}
+		if err := again.stop(); err != nil {
+			t.Fatal(err)
+		}
+		last, _ := newWorld(t, cloud, show)
+		if _, err := once(t.Context(), last, synced, service("web", "www.example.com", "192.0.2.3")); err != nil {
+			t.Error(err)
+		}
+		holds(t, cloud, one, "old A 192.0.2.9")
+		holds(t, cloud, two, "www A 192.0.2.3")
+	})
+}
+
+// A zone that does not answer holds up no other, nor does reading.
+func TestZonesDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org := dns.Zone{ID: "Z9", Name: "example.org."}
+		cloud := newCloud(example, org)
+		w, _ := newWorld(t, cloud, nil)
+		w.begin()
+		var hang atomic.Bool
+		hang.Store(true)
+		cloud.faults(func(c memory.Call) error {
+			if hang.Load() && (c.Zone.ID == "Z9" || c.Op == "Page") {
+				time.Sleep(20 * time.Second)
+			}
+			return nil
+		}, nil)
+		wait(62 * time.Second) // pages are under way
+		for i := range 5 {
+			w.apply(service(fmt.Sprint("s", i), fmt.Sprintf("s%d.example.com,s%d.example.org", i, i), "192.0.2.1"))
+			settle()
+			if n := len(listing(cloud, example)); n != i+1 {
+				t.Errorf("after %d changes the zone holds %d", i+1, n)
+			}
+			wait(time.Second)
+		}
+		hang.Store(false)
+		wait(time.Minute)
+		if n := len(listing(cloud, org)); n != 5 {
+			t.Errorf("the slow zone holds %d", n)
+		}
+	})
+}
+
+// While a large zone is read for the first time, names that the pages have passed
+// are written, a new name is read out of turn, and nothing is deleted.
+func TestStartInALargeZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		cloud.PageSize = 10
+		first, _ := newWorld(t, cloud, nil)
+		first.begin(service("gone", "gone.example.com", "192.0.2.1"))
+		if err := first.stop(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 1000 {
+			put(cloud, example, fmt.Sprintf("h%03d", i), "198.51.100.1")
+		}
+		cloud.took()
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(append(many(1, 30), service("early", "0.example.com", "192.0.2.1"), service("late", "z.example.com", "192.0.2.1"))...)
+		wait(3 * time.Second)
+		w.apply(service("new", "zz.example.com", "192.0.2.7"))
+		wait(2 * time.Second)
+		has := func(line string) bool {
+			for _, l := range listing(cloud, example) {
+				if l == line {
+					return true
+				}
+			}
+			return false
+		}
+		took := cloud.took()
+		if !has("zz A 192.0.2.7") || strings.Count(took, "Page") > 40 {
+			t.Errorf("a new name waits for the pages: %s", took)
+		}
+		if has("z A 192.0.2.1") != strings.Contains(took, "At At At At At At At At") && !has("gone A 192.0.2.1") {
+			t.Errorf("the zone holds %q after %s", listing(cloud, example), took)
+		}
+		wait(time.Minute)
+		if has("gone A 192.0.2.1") || !has("z A 192.0.2.1") || standing(cloud) != 1000+30+3 {
+			t.Errorf("the zone holds %d sets", standing(cloud))
+		}
+		if pages := strings.Count(took+cloud.took(), "Page"); pages < 100 || pages > 115 {
+			t.Errorf("%d pages were read, want a little more than 100", pages)
+		}
+	})
+}
+
+// However many zones there are, an idle controller makes 8 calls a minute.
+func TestIdleCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var zones []dns.Zone
+		for i := range 40 {
+			zones = append(zones, dns.Zone{ID: fmt.Sprintf("Z%02d", i), Name: dns.Name(fmt.Sprintf("z%02d.example.", i))})
+		}
+		cloud := newCloud(zones...)
+		cloud.PageSize = 10
+		for i := range 100 {
+			put(cloud, zones[7], fmt.Sprint("h", i), "198.51.100.1")
+		}
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(service("web", "www.z03.example", "192.0.2.1"))
+		wait(time.Minute)
+		cloud.took()
+		wait(time.Hour)
+		if n := len(strings.Fields(cloud.took())); n < 300 || n > 8*60 {
+			t.Errorf("%d calls in an idle hour", n)
+		}
+		// It finds what others do all the same.
+		put(cloud, zones[3], "www", "203.0.113.1")
+		wait(15 * time.Minute)
+		holds(t, cloud, zones[3], "www A 192.0.2.1")
+	})
+}
+
+// That names move to a new zone is no deletion that has to be approved.
+func TestManyNamesMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sub := dns.Zone{ID: "Z2", Name: "sub.example.com."}
+		cloud := newCloud(example, sub)
+		cloud.Put(example, dns.RecordSet{Key: dns.Key{Name: sub.Name, Type: dns.NS}, TTL: 60, Data: []string{"ns1.invalid."}})
+		shown := &zoneList{cloud: cloud}
+		shown.show(example)
+		w, log := newWorld(t, cloud, func(c *controller.Config) {
+			c.Provider, c.Grace = shown, 10*time.Second
+		})
+		var list []client.Object
+		for i := range 30 {
+			list = append(list, service(fmt.Sprint("s", i), fmt.Sprintf("s%d.sub.example.com", i), "192.0.2.1"))
+		}
+		w.begin(list...)
+		log.took()
+		shown.show(example, sub)
+		wait(10 * time.Minute)
+		if n := len(listing(cloud, sub)); n != 30 {
+			t.Errorf("the new zone holds %d", n)
+		}
+		holds(t, cloud, example)
+		if lines := log.took(); strings.Contains(lines, "held") || strings.Contains(lines, "WARN") {
+			t.Errorf("told:\n%s", lines)
+		}
+	})
+}
