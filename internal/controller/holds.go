@@ -235,14 +235,17 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	}
 	before := c.holds.set(now, g.IDs())
 	// What is let go from a hold may wait anew, at names that were not looked at.
-	loose := before.ID != "" && before.ID != now.ID
+	loose, waits := before.ID != "" && before.ID != now.ID, map[dns.Name]bool{}
 	for _, r := range refusals {
-		loose = loose || r.Reason == plan.Grace
+		if r.Reason == plan.Grace {
+			loose, waits[r.Key.Name] = true, true
+		}
 	}
 	if loose {
 		k.mu.Lock()
 		for n, due := range g.Names() {
-			if due.After(time.Now()) {
+			// It may have been over before the synchronisation was.
+			if due.After(time.Now()) || waits[n] && !due.IsZero() {
 				k.owed.wait(due, n)
 			}
 		}

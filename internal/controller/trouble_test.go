@@ -340,3 +340,23 @@ func TestZoneGoesWithItsTrouble(t *testing.T) {
 		}
 	})
 }
+
+// A grace time that ends while a synchronisation is held up is not forgotten.
+func TestGraceEndsDuringASlowWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _ := newWorld(t, cloud, func(c *controller.Config) { c.Grace = 2 * time.Second })
+		w.begin(service("web", "old.example.com", "192.0.2.1"))
+		slow := true
+		cloud.faults(func(c memory.Call) error {
+			if c.Op == "Apply" && slow {
+				slow = false
+				time.Sleep(9 * time.Second)
+			}
+			return nil
+		}, nil)
+		w.apply(service("web", "www.example.com", "192.0.2.1"))
+		wait(10 * time.Second)
+		holds(t, cloud, example, "www A 192.0.2.1")
+	})
+}
