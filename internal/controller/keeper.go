@@ -122,6 +122,9 @@ func (k *keeper) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		k.ask(ctx)
 		k.work(ctx)
+		if k.worker.Whole() || k.blind > 0 {
+			k.c.state.caughtUp(k.zone.ID)
+		}
 		k.upToDate()
 		alarm.Reset(time.Until(k.alarm()))
 		select {

@@ -34,6 +34,7 @@ type state struct {
 	sighted bool // a source has been read since the start
 	zones   []dns.Zone
 	tried   bool
+	unread  map[string]bool  // IDs of the zones that have not been brought up to date once
 	trouble map[string]error // why the last try failed, by zone ID; "": the list of zones
 	holds   []Hold
 }
@@ -60,11 +61,27 @@ func (s *state) setKinds(kinds []source.Kind, status map[schema.GroupVersionKind
 	s.sources = append(s.sources, frozen...)
 }
 
-// setZones notes which zones there are.
+// setZones notes which zones there are. Those of the first list are unread.
 func (s *state) setZones(zones []dns.Zone) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unread == nil {
+		s.unread = map[string]bool{}
+		for _, z := range zones {
+			s.unread[z.ID] = true
+		}
+	}
+	maps.DeleteFunc(s.unread, func(id string, _ bool) bool {
+		return !slices.ContainsFunc(zones, func(z dns.Zone) bool { return z.ID == id })
+	})
 	s.zones, s.tried = zones, true
+}
+
+// caughtUp notes that a zone has been brought up to date, or that it cannot be.
+func (s *state) caughtUp(zone string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.unread, zone)
 }
 
 // note keeps why something failed, or forgets it.
@@ -208,6 +225,8 @@ func (s *state) visible() Check {
 		return Check{Name: "zones", State: hinted(trouble)}
 	case len(s.zones) == 0:
 		return Check{Name: "zones", State: "none read yet"}
+	case len(s.unread) > 0:
+		return Check{Name: "zones", State: fmt.Sprintf("%d of %d are read for the first time", len(s.unread), len(s.zones))}
 	}
 	return Check{Name: "zones", OK: true, State: list(s.zones)}
 }
