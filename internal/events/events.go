@@ -65,6 +65,7 @@ type Recorder struct {
 	// The rest belongs to the goroutine of Run.
 	forbidden bool // told
 	recent    []written
+	serial    int64 // of the last Event: the nanosecond of its time, or the next
 }
 
 // Open returns a recorder that has not begun. Self is what stands for this

@@ -140,9 +140,11 @@ func (r *Recorder) regarding(ctx context.Context, about Ref) (ref corev1.ObjectR
 	return ref, true, nil
 }
 
+// event returns the Event that tells a note, under a name that no other has.
 func (r *Recorder) event(n Note, regarding corev1.ObjectReference, now time.Time) *eventsv1.Event {
+	r.serial = max(r.serial+1, now.UnixNano())
 	e := &eventsv1.Event{
-		ObjectMeta: metav1.ObjectMeta{Namespace: regarding.Namespace, Name: util.GenerateEventName(regarding.Name, now.UnixNano())},
+		ObjectMeta: metav1.ObjectMeta{Namespace: regarding.Namespace, Name: util.GenerateEventName(regarding.Name, r.serial)},
 		EventTime:  metav1.NewMicroTime(now), ReportingController: controller, ReportingInstance: short(r.instance, 128),
 		Action: n.Action, Reason: n.Reason, Regarding: regarding, Note: short(n.Text, mostText), Type: corev1.EventTypeWarning,
 	}
