@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -97,11 +98,12 @@ func lines(text string) []string {
 }
 
 // strangers returns a warning for each variable that looks like a flag's and is
-// none, in order. ExternalDNS passes over them in silence.
-func strangers(m *model, environ []string) []string {
-	known := m.names()
-	for _, f := range foreignFlags() {
-		known = append(known, f.name)
+// that of no command, in order. ExternalDNS passes over them in silence. What may
+// have been meant is looked for among the flags that are offered.
+func strangers(offered, environ []string) ([]string, error) {
+	known, err := everyFlag()
+	if err != nil {
+		return nil, err
 	}
 	var warnings []string
 	for _, pair := range slices.Sorted(slices.Values(environ)) {
@@ -111,16 +113,33 @@ func strangers(m *model, environ []string) []string {
 			if !ours || value == "" || isServiceVariable(name, value) {
 				continue
 			}
-			if hint := strange(prefix, rest, known); hint != "" {
+			if hint := strange(prefix, rest, known, offered); hint != "" {
 				warnings = append(warnings, "the variable "+name+" means nothing: "+hint)
 			}
 		}
 	}
-	return warnings
+	return warnings, nil
+}
+
+// everyFlag returns the names of all flags, of whatever command.
+func everyFlag() ([]string, error) {
+	var names []string
+	for _, cmd := range commands() {
+		m, err := newModel(cmd.new())
+		if err != nil {
+			return nil, fmt.Errorf("the flags of %s: %w", cmd.name, err)
+		}
+		names = append(names, m.names()...)
+	}
+	for _, f := range foreignFlags() {
+		names = append(names, f.name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // strange says what may have been meant by a variable, "" if it is known.
-func strange(prefix, rest string, known []string) string {
+func strange(prefix, rest string, known, offered []string) string {
 	flag := flagName(rest)
 	switch {
 	case rest == variableName(flag) && slices.Contains(known, flag):
@@ -131,7 +150,7 @@ func strange(prefix, rest string, known []string) string {
 	if bare, negated := strings.CutPrefix(flag, "no-"); negated && slices.Contains(known, bare) {
 		return "write " + prefix + variableName(bare) + "=false"
 	}
-	near := nearest(flag, known)
+	near := nearest(flag, offered)
 	if len(near) == 0 {
 		return "there is no flag --" + flag
 	}

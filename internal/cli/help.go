@@ -56,6 +56,10 @@ func (cmd command) printHelp(sys System) error {
 			"has one value a line. A flag wins over its variables. @FILE stands for the\n" +
 			"arguments in a file, one a line.\n")
 	}
+	if model.controller() {
+		b.WriteString("\nFlags of ExternalDNS for what Signpost lacks, or does not need, are accepted\n" +
+			"with a warning, or refused where records would be lost without them.\n")
+	}
 	var others []string
 	for _, other := range commands() {
 		if other.name != cmd.name {

@@ -48,6 +48,8 @@ func groups() []kong.Group {
 		{Key: "changes", Title: "What may change"},
 		{Key: "ownership", Title: "Whose record sets"},
 		{Key: "pace", Title: "When"},
+		{Key: "rate", Title: "How fast, where our pace will not do"},
+		{Key: "replicas", Title: "Several replicas"},
 		{Key: "output", Title: "Output"},
 		{Key: "watching", Title: "Logging and metrics"},
 		{Key: "publish", Title: "What to publish, and how"},

@@ -17,15 +17,15 @@ type PaceOptions struct {
 	Window       time.Duration  `name:"batch-window" group:"pace" default:"20ms" placeholder:"DURATION" help:"Write when no object has changed for this long."`
 	WindowCap    time.Duration  `name:"batch-window-cap" group:"pace" default:"200ms" placeholder:"DURATION" help:"Write this long after the first change, though others follow."`
 
-	BatchChanges  *int           `name:"aws-batch-change-size" group:"pace" placeholder:"N" help:"Most record sets of a batch, 1000 at most. Not given: Route 53's own limits."`
-	BatchChars    *int           `name:"aws-batch-change-size-bytes" group:"pace" placeholder:"N" help:"Most characters in the values of a batch, 32000 at most."`
-	BatchValues   *int           `name:"aws-batch-change-size-values" group:"pace" placeholder:"N" help:"Most values of a batch, 1000 at most."`
-	BatchInterval *time.Duration `name:"aws-batch-change-interval" group:"pace" placeholder:"DURATION" help:"Pause between two batches of a zone. Not given: 0."`
-	Retries       *int           `name:"aws-api-retries" group:"pace" placeholder:"N" help:"How often in all a throttled call is made before that counts as an error. Not given, or 0: as often as it takes."`
-	ZoneList      *time.Duration `name:"aws-zones-cache-duration" group:"pace" placeholder:"DURATION" help:"How long a list of zones is trusted, a minute or more. Not given: 4m."`
+	BatchChanges  *int           `name:"aws-batch-change-size" group:"rate" placeholder:"N" help:"Most record sets of a batch, 1000 at most. Not given: Route 53's own limits."`
+	BatchChars    *int           `name:"aws-batch-change-size-bytes" group:"rate" placeholder:"N" help:"Most characters in the values of a batch, 32000 at most."`
+	BatchValues   *int           `name:"aws-batch-change-size-values" group:"rate" placeholder:"N" help:"Most values of a batch, 1000 at most."`
+	BatchInterval *time.Duration `name:"aws-batch-change-interval" group:"rate" placeholder:"DURATION" help:"Pause between two batches of a zone. Not given: 0."`
+	Retries       *int           `name:"aws-api-retries" group:"rate" placeholder:"N" help:"How often in all a throttled call is made before that counts as an error. Not given, or 0: as often as it takes."`
+	ZoneList      *time.Duration `name:"aws-zones-cache-duration" group:"rate" placeholder:"DURATION" help:"How long a list of zones is trusted, a minute or more. Not given: 4m."`
 
-	TXTCache      time.Duration `name:"txt-cache-interval" group:"pace" placeholder:"DURATION" help:"Accepted without effect: nothing is listed twice."`
-	ProviderCache time.Duration `name:"provider-cache-time" group:"pace" placeholder:"DURATION" help:"Accepted without effect: nothing is listed twice."`
+	TXTCache      time.Duration `name:"txt-cache-interval" group:"rate" placeholder:"DURATION" help:"Accepted without effect: nothing is listed twice."`
+	ProviderCache time.Duration `name:"provider-cache-time" group:"rate" placeholder:"DURATION" help:"Accepted without effect: nothing is listed twice."`
 }
 
 // usualInterval is how often ExternalDNS looks where nobody says how often.

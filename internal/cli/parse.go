@@ -38,7 +38,11 @@ func parse(cmd command, into runner, args []string, sys System) (parsed, error) 
 		return parsed{}, err
 	}
 	if model.controller() && sys.Environ != nil {
-		s.warnings = append(s.warnings, strangers(model, sys.Environ())...)
+		warnings, err := strangers(s.offered(), sys.Environ())
+		if err != nil {
+			return parsed{}, err
+		}
+		s.warnings = append(s.warnings, warnings...)
 	}
 	for _, given := range s.given {
 		if err := model.check(given); err != nil {
@@ -245,13 +249,7 @@ func (s *scan) unexpected(arg string) error {
 // unknown explains a flag that neither Signpost nor ExternalDNS has.
 func (s *scan) unknown(flag string) error {
 	word := strings.TrimLeft(flag, "-")
-	names := append(s.model.names(), "help", "version", "print-config")
-	for _, f := range s.table {
-		if f.hint == "" {
-			names = append(names, f.name)
-		}
-	}
-	near := nearest(word, names)
+	near := nearest(word, append(s.offered(), "help", "version", "print-config"))
 	no := strings.HasPrefix(word, "no-")
 	if len(near) == 0 && no {
 		near = nearest(strings.TrimPrefix(word, "no-"), s.model.bools())
@@ -269,6 +267,18 @@ func (s *scan) unknown(flag string) error {
 		hint = didYouMean(near)
 	}
 	return errorf(hint, "unknown flag %s", flag)
+}
+
+// offered returns the flags that the command reads, but for those that are only
+// there to be refused.
+func (s *scan) offered() []string {
+	names := s.model.names()
+	for _, f := range s.table {
+		if f.hint == "" {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 // positional returns what kong shall read as positional arguments.

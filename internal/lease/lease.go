@@ -82,8 +82,8 @@ type Status struct {
 
 // Options are the flags that say which Lease is contended for.
 type Options struct {
-	Name      string `name:"lease-name" group:"pace" placeholder:"NAME" help:"Name of the Lease that replicas contend for, so that one writes. Not given: made from the owner id and what else tells deployments apart; outside a cluster no Lease is used."`
-	Namespace string `name:"lease-namespace" group:"pace" placeholder:"NAME" help:"Namespace of that Lease. Not given: $$POD_NAMESPACE, else that of the Pod's service account."`
+	Name      string `name:"lease-name" group:"replicas" placeholder:"NAME" help:"Name of the Lease that replicas contend for, so that one writes. Not given: made from the owner id and what else tells deployments apart; outside a cluster no Lease is used."`
+	Namespace string `name:"lease-namespace" group:"replicas" placeholder:"NAME" help:"Namespace of that Lease. Not given: $$POD_NAMESPACE, else that of the Pod's service account."`
 }
 
 // account is where a Pod finds what its service account needs
