@@ -42,6 +42,9 @@ const (
 // a-team.example.com has a set, that, in the old format. If neither exists it
 // is left over, and claims whatever comes to either. So ask with the set that
 // the zone holds, and with a wanted one only where the zone has none of its key.
+// If both exist it claims a-team.example.com only where that has no claim with a
+// type, and team.example.com another claim that names another object: then all
+// of them are old.
 func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Found {
 	type ranked struct {
 		Found
@@ -57,7 +60,14 @@ func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Fo
 		}
 		readings := n.Reads(txt.Name, zone)
 		by := points(readings, set, zone)
-		if best := strongest(readings, sets, txt.SetID, zone); by == not || best != not && best != by {
+		if by == not {
+			continue
+		}
+		best := strongest(readings, sets, txt.SetID, zone)
+		if best > byName && n.literal(sets, txt, c, readings, zone) {
+			best = byName
+		}
+		if best != not && best != by {
 			continue
 		}
 		former := len(n.former) > 0 && points(n.reads(txt.Name, zone), set, zone) == not
@@ -113,6 +123,46 @@ func strongest(readings []Reading, sets []dns.RecordSet, setID string, zone dns.
 		}
 	}
 	return best
+}
+
+// literal reports whether a claim that names a type is an old one all the same.
+func (n Naming) literal(sets []dns.RecordSet, txt dns.RecordSet, c Claim, readings []Reading, zone dns.Name) bool {
+	var typed, named []dns.RecordSet
+	for _, s := range sets {
+		switch by := points(readings, s, zone); {
+		case by == not || s.SetID != txt.SetID || s.Type == dns.TXT:
+		case by > byName:
+			typed = append(typed, s)
+		case s.Type == dns.A || s.Type == dns.CNAME:
+			named = append(named, s)
+		}
+	}
+	if len(typed) == 0 || len(named) == 0 || c.Resource == "" {
+		return false
+	}
+	claimed := func(s dns.RecordSet, fits func(strength, Claim) bool) bool {
+		return slices.ContainsFunc(sets, func(other dns.RecordSet) bool {
+			if other.Type != dns.TXT || other.Key == txt.Key || other.SetID != txt.SetID {
+				return false
+			}
+			by := points(n.Reads(other.Name, zone), s, zone)
+			if by == not {
+				return false
+			}
+			o, ok := of(other)
+			return ok && fits(by, o)
+		})
+	}
+	for _, s := range typed {
+		if !claimed(s, func(_ strength, o Claim) bool {
+			return o.Owner == c.Owner && o.Resource != "" && o.Resource != c.Resource
+		}) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(named, func(s dns.RecordSet) bool {
+		return claimed(s, func(by strength, _ Claim) bool { return by > byName })
+	})
 }
 
 func points(readings []Reading, set dns.RecordSet, zone dns.Name) strength {

@@ -107,6 +107,24 @@ func TestFor(t *testing.T) {
 			team 60 IN A 192.0.2.1 ;! id=blue weight=1
 			a-team @me`,
 			want: []string{"a-team me"}},
+		"team and a-team exist, each with an old claim": {zone: `
+			> a-team 60 IN A 192.0.2.1
+			team 60 IN A 192.0.2.2
+			a-team @me/a-team
+			team @me/team`,
+			want: []string{"a-team me"}},
+		"team and a-team exist, and team has both claims": {zone: `
+			> a-team 60 IN A 192.0.2.1
+			team 60 IN A 192.0.2.2
+			a-team @me/team
+			team @me/team`},
+		"team and a-team exist, and a-team has both claims": {zone: `
+			> team 60 IN A 192.0.2.2
+			a-team 60 IN A 192.0.2.1
+			a-team @me/a-team
+			a-a-team @me/a-team
+			team @me/team`,
+			want: []string{"a-team me", "team me"}},
 		"team is wanted, a-team is the host": {zone: `
 			? team 60 IN A 192.0.2.1
 			a-team 60 IN A 192.0.2.2
@@ -178,7 +196,8 @@ func readZone(t *testing.T, text string) (sets []dns.RecordSet, asked dns.Record
 		line = strings.TrimLeft(line, ">? ")
 		if at, claim, ok := strings.Cut(line, " @"); ok {
 			owner, attributes, _ := strings.Cut(claim, " ")
-			line = at + " 300 IN TXT " + Claim{Owner: owner}.RDATA() + " " + attributes
+			owner, resource, _ := strings.Cut(owner, "/")
+			line = at + " 300 IN TXT " + Claim{Owner: owner, Resource: resource}.RDATA() + " " + attributes
 		}
 		read := mustSets(t, line)
 		if mark == '>' || mark == '?' {

@@ -45,6 +45,7 @@ import (
 
 // System is the part of the operating system that a command line touches.
 type System struct {
+	Stdin          io.Reader // answers to questions; nil: nobody can be asked
 	Stdout, Stderr io.Writer
 	LookupEnv      func(string) (string, bool)
 	Environ        func() []string // every variable, as NAME=VALUE; nil: none but those that are looked up
@@ -52,7 +53,7 @@ type System struct {
 
 // OS returns the streams and the environment of this process.
 func OS() System {
-	return System{Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Environ: os.Environ}
+	return System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Environ: os.Environ}
 }
 
 // Main runs one command line (without the program's name) and returns the exit

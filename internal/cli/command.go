@@ -28,6 +28,7 @@ func commands() []command {
 		planWord(),
 		explainWord(),
 		approveWord(),
+		adoptWord(),
 		publishWord(),
 		demoWord(),
 		emulatorWord(),

@@ -22,6 +22,7 @@ import (
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/provider/route53"
 	"github.com/signpost-dns/signpost/internal/source"
+	"github.com/signpost-dns/signpost/internal/zone"
 )
 
 // engineOptions is what run, plan and demo make a controller of.
@@ -49,6 +50,9 @@ func (o *engineOptions) check() (err error) {
 	if o.rules, err = o.settings.rules(); err != nil {
 		return err
 	}
+	if err = o.writeClaims(&o.rules); err != nil {
+		return err
+	}
 	o.rules.PreferCNAME, o.rules.EvaluateHealth = o.Route53.PreferCNAME, o.Route53.EvaluateTargetHealth
 	if err = o.Objects.Validate(); err != nil {
 		return err
@@ -61,10 +65,6 @@ func (o *engineOptions) check() (err error) {
 func (s Settings) rules() (plan.Rules, error) {
 	r := plan.Rules{Owner: s.Owner, Policy: plan.Policy(s.Policy), Types: s.Types, Filter: s.Filter}
 	if !s.Owned {
-		if r.Policy == plan.Sync {
-			return r, errorf("use --policy=upsert-only with --registry=noop, or --registry=txt to have deletions",
-				"--registry=noop keeps no ownership, so that nobody can tell what --policy=sync may delete")
-		}
 		return r, nil
 	}
 	naming, err := claim.NewNaming(s.Prefix, s.Suffix, s.Wildcard)
@@ -121,6 +121,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
+	p = zone.Sealed(p, o.rules.Seal)
 	counts := o.count()
 	recorder, err := o.recorder(feed, mine, counts, call.log)
 	if err != nil {

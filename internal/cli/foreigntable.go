@@ -24,7 +24,6 @@ func foreignRows() []foreignRow {
 		{refused: true, flags: "target-net-filter:list exclude-target-net:list regex-domain-filter regex-domain-exclusion"},
 		{refused: true, flags: "publish-host-ip:bool always-publish-not-ready-addresses:bool " +
 			"resolve-service-load-balancer-hostname:bool expose-internal-ipv6:bool"},
-		{refused: true, flags: "txt-encrypt-enabled:bool txt-encrypt-aes-key migrate-from-txt-owner"},
 		{refused: true, flags: "aws-assume-role aws-assume-role-external-id aws-profile:list aws-zone-tags:list aws-zone-match-parent:bool"},
 		{refused: true, flags: "webhook-server:bool"},
 

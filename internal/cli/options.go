@@ -32,11 +32,12 @@ type Options struct {
 	DeleteGrace time.Duration `name:"delete-grace" group:"changes" default:"10s" placeholder:"DURATION" help:"How long a deletion waits for the object to come back; not with --once."`
 	Approve     []string      `name:"approve" group:"changes" placeholder:"ID" help:"Let the deletions go that are held under this ID. Repeatable."`
 
-	Registry    string `name:"registry" group:"ownership" enum:"txt,noop" default:"txt" help:"Where it is kept whose record sets are: txt (in TXT record sets beside them) or noop (nowhere)."`
+	Registry    string `name:"registry" group:"ownership" enum:"txt,noop" default:"txt" help:"Where it is kept whose record sets are: txt (in TXT record sets beside them) or noop (nowhere: every record set of a managed type under --domain-filter counts as ours)."`
 	OwnerID     string `name:"txt-owner-id" group:"ownership" default:"default" placeholder:"ID" help:"Who we are. Two that share a zone must differ."`
 	TXTPrefix   string `name:"txt-prefix" group:"ownership" placeholder:"TEXT" help:"Put before the names of ownership TXT record sets; may hold %{record_type}."`
 	TXTSuffix   string `name:"txt-suffix" group:"ownership" placeholder:"TEXT" help:"Put behind the first label of their names; not together with --txt-prefix."`
 	TXTWildcard string `name:"txt-wildcard-replacement" group:"ownership" placeholder:"LABEL" help:"Stands for * in their names."`
+	ClaimOptions
 
 	Once    bool          `name:"once" group:"pace" help:"Check everything once and exit."`
 	Timeout time.Duration `name:"timeout" group:"pace" default:"10m" placeholder:"DURATION" help:"How long --once and \"signpost plan\" may take; 0 is as long as it takes."`
@@ -166,15 +167,18 @@ func (o *Options) checkOwnership() error {
 	if o.Registry != "txt" {
 		return nil
 	}
-	err := claim.ValidateOwner(o.OwnerID)
-	if err == nil {
-		return nil
+	if err := claim.ValidateOwner(o.OwnerID); err != nil {
+		return ownerError("txt-owner-id", o.OwnerID, err)
 	}
+	return nil
+}
+
+func ownerError(flag, owner string, err error) error {
 	hint := "any other text will do that tells this deployment from others in the same zone, such as the cluster's name"
-	if strings.HasSuffix(o.OwnerID, "\n") {
+	if strings.HasSuffix(owner, "\n") {
 		hint = "does it come from a file or Secret that ends in a line end?"
 	}
-	return errorf(hint, "--txt-owner-id: %w", err)
+	return errorf(hint, "--%s: %w", flag, err)
 }
 
 // types returns the managed types that are not excluded.

@@ -35,10 +35,7 @@ Exit code with --once: 0 all is done, 3 all but what waits for a person
 func (c *runCommand) Run(ctx context.Context, call *call) error {
 	tuneMemory()
 	call.logConfig()
-	if c.settings.Owned && !call.set("txt-owner-id") {
-		call.log.Warn(`--txt-owner-id is not given: the owner is "default", as it is for everybody who does not choose; ` +
-			`choose one before somebody else shares the zone`)
-	}
+	c.warnOwnership(call)
 	if c.DryRun {
 		call.log.Info("running in dry-run mode. No changes to DNS records will be made.")
 	}

@@ -17,23 +17,23 @@ func (d *decision) adopt(s *standing) {
 	if s.ours || len(s.claims) > 0 || len(s.set.Opaque()) > 0 || !d.Filter.Match(s.set.Name) {
 		return
 	}
-	asked, healed := false, false
+	asked, fits := false, false
 	for _, w := range d.wants(s.set.Name) {
 		sets, _ := d.resolve(w)
 		for _, set := range sets {
 			if set.Key != s.set.Key {
 				continue
 			}
-			asked = asked || d.Adopt || w.Adopt
-			healed = healed || set.Equal(s.set) && d.hasOther(s, w.By)
-			if alike(set, s.set) && (asked || healed) {
-				s.unadopted = d.doubt(s.set.Name)
-				s.ours = s.unadopted == ""
-				return
-			}
+			asks := d.Adopt || w.Adopt
+			asked = asked || asks
+			fits = fits || asks && alike(set, s.set) || set.Equal(s.set) && d.hasOther(s, w.By)
 		}
 	}
-	if asked {
+	switch {
+	case fits:
+		s.unadopted = d.doubt(s.set.Name)
+		s.ours = s.unadopted == ""
+	case asked:
 		s.unadopted = "it would be claimed, but differs from what is wanted; make both agree, or delete it by hand, and it will be made anew"
 	}
 }
@@ -137,5 +137,17 @@ func (d *decision) assertAdopted(in map[dns.Key]bool) {
 			in[key] = true
 			d.changes = append(d.changes, dns.Change{Old: &s.set, New: &s.set})
 		}
+	}
+}
+
+// onlyAdopt gives the group up if nothing is adopted by it, and what is refused
+// for another reason than that a set is not ours.
+func (d *decision) onlyAdopt() {
+	d.refusals = slices.DeleteFunc(d.refusals, func(r Refusal) bool { return r.Reason != NotOwned || len(r.Objects) == 0 })
+	if !slices.ContainsFunc(d.changes, func(c dns.Change) bool {
+		s := d.standing[c.Key()]
+		return s != nil && s.ours && len(s.claims) == 0 && c.New != nil
+	}) {
+		d.changes, d.going = nil, slices.DeleteFunc(d.going, func(k dns.Key) bool { return slices.Contains(d.names, k.Name) })
 	}
 }

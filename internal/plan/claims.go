@@ -66,7 +66,7 @@ func (d *decision) writeClaims() {
 			continue
 		}
 		c := have.Claim
-		if !namesOne(c, n.askers) && !d.holdsAnother(at) {
+		if !namesOne(c, n.askers) && !d.holdsAnother(at) && !d.namedElsewhere(n) {
 			c.Resource = n.askers[0].Resource()
 		} else if !n.reroute && c.Owner == d.Owner {
 			continue
@@ -94,6 +94,13 @@ func (n *neededClaim) first(owner string) claim.Claim {
 // namesOne reports whether a claim needs no other label where these ask.
 func namesOne(c claim.Claim, askers []Object) bool {
 	return c.Resource == "" || slices.ContainsFunc(askers, func(o Object) bool { return c.Names(o.Resource()) })
+}
+
+// namedElsewhere reports whether another claim of the set that stays names who
+// asks for it.
+func (d *decision) namedElsewhere(n *neededClaim) bool {
+	s := d.standing[n.like.Key]
+	return s != nil && !d.Convert && slices.ContainsFunc(n.askers, s.names)
 }
 
 // holdsAnother reports whether a claim is in force for a set that nobody wants,

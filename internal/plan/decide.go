@@ -44,8 +44,16 @@ func (s *standing) claimedBy(at dns.Key) bool {
 	return slices.ContainsFunc(s.claims, func(f claim.Found) bool { return f.Set.Key == at })
 }
 
-// names reports whether the claim in force names an object.
+// names reports whether a claim of ours names an object: the one in force, or
+// one in another format, where ExternalDNS found the name of the former taken.
 func (s *standing) names(o Object) bool {
+	return s.ours && slices.ContainsFunc(s.claims, func(c claim.Found) bool {
+		return c.Claim.Owner == s.claims[0].Claim.Owner && c.Claim.Names(o.Resource())
+	})
+}
+
+// namedFirst reports whether the claim in force names an object.
+func (s *standing) namedFirst(o Object) bool {
 	return s.ours && len(s.claims) > 0 && s.claims[0].Claim.Names(o.Resource())
 }
 
@@ -98,9 +106,12 @@ func (p *planner) decide(names []dns.Name) (dns.Group, []Refusal) {
 	}
 	d.writeClaims()
 	d.sweepClaims()
-	d.migrate()
+	d.follow()
 	d.assertClaims()
 	d.proveClaims()
+	if d.Adopt {
+		d.onlyAdopt()
+	}
 	return arrange(p.Zone, d.changes), d.refusals
 }
 
@@ -178,14 +189,14 @@ func (d *decision) markHolders(name dns.Name, offers []offer) {
 		if key.Name != name || !s.ours {
 			continue
 		}
-		label := func(o offer) bool { return s.names(o.by) }
+		first, label := func(o offer) bool { return s.namedFirst(o.by) }, func(o offer) bool { return s.names(o.by) }
 		content := func(o offer) bool {
 			return slices.ContainsFunc(o.sets, func(set dns.RecordSet) bool { return partOf(set, s.set) })
 		}
 		if d.shares(s) {
-			mark(key, present, offers, content, label)
+			mark(key, present, offers, content, first, label)
 		} else {
-			mark(key, present, offers, label, content)
+			mark(key, present, offers, first, label, content)
 		}
 	}
 	for i := range offers {

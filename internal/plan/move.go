@@ -110,32 +110,48 @@ func (d *decision) robs(want *desired) *standing {
 	return nil
 }
 
-// migrate gives our owner id to the claims of other formats that wanted sets
-// have, or come to have, beside the one in force, lest another version reads
-// another owner.
-func (d *decision) migrate() {
-	if d.Claims == nil || d.Migrate == "" {
+// follow brings the claims of other formats that wanted sets have, or come to
+// have, beside the one in force to what that one says now: our owner id, and the
+// object. Else another version of ExternalDNS would read another owner.
+func (d *decision) follow() {
+	if d.Claims == nil || d.Policy == CreateOnly {
 		return
 	}
-	done := map[dns.Key]bool{}
+	done, relabelled := map[dns.Key]bool{}, map[dns.Key]bool{}
 	for _, c := range d.changes {
 		done[c.Key()] = true
+		relabelled[c.Key()] = d.needs[c.Key()] != nil && c.Action() == dns.Update
 	}
 	for _, key := range sortedKeys(d.wanted) {
 		want := d.wanted[key]
 		if want.refused != "" {
 			continue
 		}
+		at, _, err := d.claimKey(want)
 		for _, c := range d.Claims.For(d.around, want.set, d.Zone.Name) {
-			at := c.Set.Key
-			if done[at] || d.needs[at] != nil || c.Claim.Owner == d.Owner || !d.mine(c, key.Name) || !mayChange(c) {
+			other := c.Claim.Owner != d.Owner
+			stale := err == nil && relabelled[at] && !namesOne(c.Claim, want.askers) && d.hold(c.Claim) == ""
+			if done[c.Set.Key] || d.needs[c.Set.Key] != nil || !other && !stale || !d.mine(c, key.Name) || !mayChange(c) || d.speaksElsewhere(c, key) {
 				continue
 			}
-			done[at] = true
+			done[c.Set.Key] = true
 			next := c.Claim
 			next.Owner = d.Owner
-			set := d.Seal.Set(next, at.Name, want.set)
+			if stale {
+				next.Resource = want.askers[0].Resource()
+			}
+			set := d.Seal.Set(next, c.Set.Name, want.set)
 			d.changes = append(d.changes, dns.Change{Old: &c.Set, New: &set})
 		}
 	}
+}
+
+// speaksElsewhere reports whether a claim is also that of a set of another key.
+func (d *decision) speaksElsewhere(c claim.Found, key dns.Key) bool {
+	for k, s := range d.standing {
+		if k != key && c.Claim.Owner == d.Owner && s.claimedBy(c.Set.Key) {
+			return true
+		}
+	}
+	return false
 }

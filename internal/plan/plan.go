@@ -65,7 +65,8 @@ type Rules struct {
 	Migrate string
 	// Convert moves the claims of what is wanted to where Claims writes them now.
 	Convert bool
-	// Adopt claims the unowned sets that are as objects want them; see [Want.Adopt].
+	// Adopt claims the unowned sets that are as objects want them, as [Want.Adopt]
+	// does, and plans nothing else than that.
 	Adopt bool
 }
 

@@ -177,7 +177,7 @@ func (w *world) drawWants(t *rapid.T) {
 			if _, known := addresses[name]; !known {
 				addresses[name] = rapid.Bool().Draw(t, "wants addresses")
 			}
-			want := plan.Want{By: by, Set: drawSet(t, name, addresses[name])}
+			want := plan.Want{By: by, Set: drawSet(t, name, addresses[name]), Adopt: sometimes(t, 8, "wants to adopt")}
 			if !slices.ContainsFunc(w.wants[name], func(o plan.Want) bool { return o.By == by && o.Set.Key == want.Set.Key }) {
 				w.wants[name] = append(w.wants[name], want)
 			}
@@ -253,6 +253,11 @@ func (w *world) myClaim(c claim.Claim, txt dns.RecordSet) bool {
 
 func (w *world) takes(c claim.Claim, name dns.Name) bool {
 	return (c.Owner == "me" || c.Owner == w.rules.Migrate) && len(w.wants[name]) > 0 && w.rules.Policy != plan.CreateOnly && w.rules.Filter.Match(name)
+}
+
+// adopts reports whether it is asked for that a set becomes ours.
+func (w *world) adopts(set dns.RecordSet) bool {
+	return w.adoptable(w.before, set) && (w.rules.Adopt || slices.ContainsFunc(w.wants[set.Name], func(want plan.Want) bool { return want.Adopt }))
 }
 
 // adoptable reports whether a set may become ours though nobody claims it.

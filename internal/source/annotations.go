@@ -15,6 +15,11 @@ const (
 	oldPrefix = "external-dns.alpha.kubernetes.io/"
 )
 
+// adoptAnnotation claims record sets that stand without a claim, as the object
+// wants them: "true". It has a prefix of its own, since ExternalDNS knows nothing
+// of the kind.
+const adoptAnnotation = "signpost.dev/adopt"
+
 // classAnnotation named an Ingress's class before spec.ingressClassName did.
 const classAnnotation = "kubernetes.io/ingress.class"
 

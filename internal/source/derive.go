@@ -57,7 +57,7 @@ func (d *Deriver) begin(label string, o metav1.Object, look Lookup) (*draft, boo
 	return &draft{
 		by: plan.Object{Kind: label, Namespace: o.GetNamespace(), Name: o.GetName(),
 			Created: o.GetCreationTimestamp().Time},
-		notes: notes, look: look, stack: stackOf(o),
+		notes: notes, look: look, stack: stackOf(o), adopt: o.GetAnnotations()[adoptAnnotation],
 	}, true
 }
 

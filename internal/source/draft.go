@@ -19,6 +19,7 @@ type draft struct {
 	problems []plan.Problem
 	unknown  string // why it cannot be told what the object wants; the first reason stays
 	stack    plan.Stack
+	adopt    string // the value of its adopt annotation
 
 	asked  bool       // a name was asked for, legible or not
 	heard  []dns.Name // and these could be read
@@ -162,6 +163,7 @@ func (r *draft) intent() plan.Intent {
 	}
 	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}}
 	r.route(&like)
+	like.Adopt = r.adopts()
 	for _, name := range slices.Sorted(maps.Keys(r.points)) {
 		in.Wants = append(in.Wants, r.wants(like, name, *r.points[name])...)
 	}
@@ -235,4 +237,16 @@ func (r *draft) ttl() uint32 {
 		return DefaultTTL
 	}
 	return ttl
+}
+
+// adopts reports whether the object takes over what stands as it wants it.
+func (r *draft) adopts() bool {
+	switch r.adopt {
+	case "true":
+		return true
+	case "", "false":
+		return false
+	}
+	r.problem(plan.BadAnnotation, "annotation %s: %s is not used: write \"true\" or \"false\"", adoptAnnotation, quote(r.adopt))
+	return false
 }

@@ -191,6 +191,9 @@ func render(all []derived) (want, problems string) {
 			if want.EvaluateHealth != nil {
 				fmt.Fprintf(&extras, "; %s: evaluate health %t\n", want.Set.Key, *want.EvaluateHealth)
 			}
+			if want.Adopt {
+				fmt.Fprintf(&extras, "; %s: adopt\n", want.Set.Key)
+			}
 		}
 		switch {
 		case !d.ours:

@@ -108,6 +108,9 @@ func (w *Worker) Plan(names []dns.Name, wanted Wanted) (plan.Plan, []dns.Batch) 
 	in := plan.Input{
 		Zone: w.zone, Names: names, Wants: wanted.At, Sets: w.image.At, Hold: wanted.Hold, Frozen: wanted.Frozen,
 	}
+	if w.Whole() {
+		in.All = w.image.All
+	}
 	p := plan.Compute(w.rules, in)
 	if wanted.Guard != nil {
 		wanted.Guard.Judge(p)
