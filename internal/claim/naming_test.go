@@ -1,6 +1,7 @@
 package claim
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -223,6 +224,61 @@ func TestApexClaimsOfOtherAffixes(t *testing.T) {
 			if slices.Contains(reads, Reading{zone, dns.A}) != (mine == others) {
 				t.Errorf("with affixes %q the claim lies at %s; with %q it reads as %v", mine, at, others, reads)
 			}
+		}
+	}
+}
+
+// TestWritten holds where claims are written in each format.
+func TestWritten(t *testing.T) {
+	alias := mustSets(t, "www ALIAS A lb.example.net. zone=Z1")[0]
+	alias6 := mustSets(t, "www ALIAS AAAA lb.example.net. zone=Z1")[0]
+	plain := mustSets(t, "www 60 IN A 192.0.2.1")[0]
+	for _, test := range []struct {
+		version Version
+		set     dns.RecordSet
+		want    dns.Name
+	}{
+		{V022, alias, "edns-a.www.example.com."}, {V021, alias, "edns-cname.www.example.com."},
+		{V022, alias6, "edns-aaaa.www.example.com."}, {V021, alias6, "edns-aaaa.www.example.com."},
+		{V022, plain, "edns-a.www.example.com."}, {V021, plain, "edns-a.www.example.com."}, {"", alias, "edns-a.www.example.com."},
+	} {
+		n := mustNaming(t, "edns-%{record_type}.", "", "").WithVersion(test.version)
+		if at, err := n.At(test.set, zone); err != nil || at != test.want {
+			t.Errorf("as %q the claim of %s lies at %s, %v; want %s", test.version, test.set.Key, at, err, test.want)
+		}
+	}
+}
+
+func TestFormerAffixes(t *testing.T) {
+	n := mustNaming(t, "new.", "", "").WithFormer(mustNaming(t, "edns.", "", ""), mustNaming(t, "", "-x", ""))
+	sets := mustSets(t, `
+www 60 IN A 192.0.2.1
+edns.a-www 300 IN TXT "heritage=external-dns,external-dns/owner=prefix"
+a-www-x 300 IN TXT "heritage=external-dns,external-dns/owner=suffix"
+new.www 300 IN TXT "heritage=external-dns,external-dns/owner=old"
+new.a-www 300 IN TXT "heritage=external-dns,external-dns/owner=now"
+other.a-www 300 IN TXT "heritage=external-dns,external-dns/owner=other"`)
+	var got []string
+	for _, f := range n.For(sets, sets[0], zone) {
+		got = append(got, fmt.Sprint(f.Claim.Owner, " ", f.Former))
+	}
+	if diff := cmp.Diff([]string{"now false", "old false", "prefix true", "suffix true"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for at, want := range map[dns.Name]bool{
+		"edns.a-www.example.com.": true, "a-www-x.example.com.": true, "new.a-www.example.com.": false, "other.a-www.example.com.": false,
+	} {
+		if n.Former(at, zone) != want {
+			t.Errorf("%s: former %t, want %t", at, !want, want)
+		}
+	}
+	if at, err := n.At(sets[0], zone); err != nil || at != "new.a-www.example.com." {
+		t.Errorf("the claim is written at %s, %v", at, err)
+	}
+	candidates := n.Candidates("www.example.com.", zone, []dns.Type{dns.A})
+	for _, at := range []dns.Name{"edns.a-www.example.com.", "edns.www.example.com.", "a-www-x.example.com.", "new.a-www.example.com."} {
+		if !slices.Contains(candidates, at) {
+			t.Errorf("candidates %v, without %s", candidates, at)
 		}
 	}
 }

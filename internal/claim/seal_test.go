@@ -185,3 +185,19 @@ func TestSealProperties(t *testing.T) {
 		}
 	})
 }
+
+func TestUnreadable(t *testing.T) {
+	sealed := theirSeal(t, plainKey, "twelve bytes", "heritage=external-dns,external-dns/owner=me")
+	for rdata, want := range map[string]bool{
+		sealed: true,
+		`"heritage=external-ips,external-ips/owner=me"`: true,
+		`"heritage=external-dns,external-dns/owner=me"`: false,
+		`"v=spf1 -all"`: false,
+		`"google-site-verification=rXOxyZounnZasA8Z7oaD3c14JdjS9aKSWvsR1EbUSIQ"`: false,
+		`"gfj9Xq-DGcqVGkZa2QvLs3aXaFvCf0Xw3Yq0Vq9Vq9U"`:                          false, // an ACME challenge
+	} {
+		if Unreadable(rdata) != want {
+			t.Errorf("%s: unreadable %t, want %t", rdata, !want, want)
+		}
+	}
+}

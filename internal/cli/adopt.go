@@ -22,9 +22,9 @@ func adoptWord() command {
 		brief: "make record sets ours that stand already, as objects want them",
 		detail: `Reads objects and zones as "signpost run" with the same flags would, and claims
 the record sets that nobody claims and that have the values which objects want:
-those that were made by hand, or by ExternalDNS without ownership. It prints what
-it would change as a diff, and asks before it does (or is given --yes). It does
-nothing else: no other name changes.
+those that were made by hand, or by ExternalDNS without ownership. It prints
+what it would change as a diff, and asks before it does (or is given --yes). It
+does nothing else: no other name changes.
 
 A record set is left alone, and told of in a line that begins with "!", if it
 differs from what is wanted, or if a TXT whose name contains its host is

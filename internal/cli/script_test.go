@@ -27,6 +27,7 @@ import (
 //
 //	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API,
 //	                    and with --instance the metadata service's too
+//	load DOMAIN FILE    put the record sets of a zone file, with names below DOMAIN, into the zone
 //	zone DOMAIN         print what the zone holds, without its SOA and NS
 //	record NAME TYPE VALUE  put a record set into the first zone of the emulator, whose ID is $ZONE
 //	dig NAME TYPE       ask the emulator's DNS
@@ -60,6 +61,10 @@ func TestScripts(t *testing.T) {
 			"zone": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 1)
 				printZone(ts, args[0])
+			},
+			"load": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 2)
+				loadZone(ts, args[0], args[1])
 			},
 			"dig": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 2)
@@ -229,6 +234,33 @@ func putRecord(ts *testscript.TestScript, name, typ, value string) {
 	set, err := dns.NewRecordSet(dns.Key{Name: owner, Type: dns.Type(typ)}, 60, value)
 	ts.Check(err)
 	ts.Check(p.Apply(context.Background(), dns.Zone{ID: ts.Getenv("ZONE")}, dns.Batch{{{New: &set}}}))
+	e := emulationOf(ts)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls = calls
+}
+
+// loadZone adds the record sets of a file to a zone over the API, which does not
+// count among the calls.
+func loadZone(ts *testscript.TestScript, domain, file string) {
+	calls := emulationOf(ts).fetch()
+	origin, err := dns.ParseName(domain)
+	ts.Check(err)
+	sets, err := dns.Parse(origin, ts.ReadFile(file))
+	ts.Check(err)
+	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
+	ts.Check(err)
+	zones, err := p.Zones(context.Background())
+	ts.Check(err)
+	i := slices.IndexFunc(zones, func(z dns.Zone) bool { return z.Name == origin })
+	if i < 0 {
+		ts.Fatalf("there is no zone %s", domain)
+	}
+	var group dns.Group
+	for i := range sets {
+		group = append(group, dns.Change{New: &sets[i]})
+	}
+	ts.Check(p.Apply(context.Background(), zones[i], dns.Batch{group}))
 	e := emulationOf(ts)
 	e.mu.Lock()
 	defer e.mu.Unlock()

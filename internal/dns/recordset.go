@@ -126,16 +126,21 @@ func (r RecordSet) Equal(o RecordSet) bool {
 		(r.Alias == nil) == (o.Alias == nil) && (r.Alias == nil || *r.Alias == *o.Alias)
 }
 
-// Size returns what the set adds to a batch: values, and characters in them.
+// Size returns what the set adds to a batch: values, and characters in them as
+// they were listed.
 // An alias counts as one value with its target's characters.
 func (r RecordSet) Size() (values, chars int) {
 	if r.Alias != nil {
 		return 1, len(r.Alias.Target)
 	}
-	for _, d := range r.Data {
+	data := r.Data
+	if r.listed != nil && r.listed.Values != nil {
+		data = r.listed.Values
+	}
+	for _, d := range data {
 		chars += len(d)
 	}
-	return len(r.Data), chars
+	return len(data), chars
 }
 
 // String returns the set in zone-file notation, one line a record, without a

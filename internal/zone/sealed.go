@@ -54,9 +54,9 @@ func (s *sealed) Upsert(ctx context.Context, z dns.Zone, batch dns.Batch) error 
 	return s.Provider.Upsert(ctx, z, s.close(batch))
 }
 
-// close returns a batch as the service shall get it: what goes, and what is
-// asserted, in its listed spelling, and new claims with what is written as their
-// data. Groups keep their places, by which errors name them.
+// close returns a batch as the service knows it: claims as they were listed, and
+// new ones as they are written. Groups keep their places, by which errors name
+// them.
 func (s *sealed) close(batch dns.Batch) dns.Batch {
 	out := make(dns.Batch, len(batch))
 	for i, g := range batch {
@@ -64,23 +64,36 @@ func (s *sealed) close(batch dns.Batch) dns.Batch {
 		for j, c := range g {
 			asserts := c.Action() == dns.Assert
 			if c.Old != nil {
-				old := s.seal.Sealed(*c.Old)
+				old := spelled(s.seal.Sealed(*c.Old))
 				c.Old = &old
 			}
 			if asserts {
 				c.New = c.Old
 			} else if c.New != nil {
-				written := s.seal.Sealed(*c.New)
-				if values := written.Listed().Values; values != nil && written.Type == dns.TXT {
-					written.Data = values
-				}
-				written = written.WithListed(dns.Listed{})
+				written := spelled(s.seal.Sealed(*c.New))
 				c.New = &written
 			}
 			out[i][j] = c
 		}
 	}
 	return out
+}
+
+// spelled makes the listed spelling of a claim its data, where that is canonical:
+// it is, but for values of others beside the claim.
+func spelled(set dns.RecordSet) dns.RecordSet {
+	listed := set.Listed()
+	if set.Type != dns.TXT || listed.Values == nil {
+		return set
+	}
+	for _, value := range listed.Values {
+		if canonical, err := dns.Canonical(dns.TXT, value); err != nil || canonical != value {
+			return set
+		}
+	}
+	set.Data = slices.Sorted(slices.Values(listed.Values))
+	listed.Values = nil
+	return set.WithListed(listed)
 }
 
 // Wishes returns the permissions that would help, if the provider can name them.
