@@ -15,67 +15,71 @@ func (p *planner) settled(family []dns.Name) bool {
 	if p.Claims == nil {
 		return false
 	}
-	stand := 0
+	var claims []dns.Key // which two names may share
 	for _, name := range family {
 		if !p.Filter.Match(name) || p.Frozen != nil && p.Frozen(name) != "" {
 			return false
 		}
-		n, ok := p.asWanted(name)
-		if !ok {
+		var ok bool
+		if claims, ok = p.asWanted(claims, name); !ok {
 			return false
 		}
-		stand += n
 	}
-	return stand == p.claimsAround(family)
+	return len(claims) == p.claimsAround(family)
 }
 
-// asWanted reports whether one object wants what stands at a name, and how much
-// that is.
-func (p *planner) asWanted(name dns.Name) (n int, ok bool) {
+// asWanted reports whether one object wants what stands at a name, and adds the
+// claims of that.
+func (p *planner) asWanted(claims []dns.Key, name dns.Name) (all []dns.Key, ok bool) {
 	at := p.place(name)
 	if len(at.wants) == 0 {
-		return 0, at.others == 0
+		return claims, at.others == 0
 	}
 	if name == p.Zone.Name {
-		return 0, false
+		return claims, false
 	}
+	n := 0
 	var keys [4]dns.Key
 	for _, w := range at.wants {
 		if w.By != at.wants[0].By {
-			return 0, false
+			return claims, false
 		}
 		sets, refusal := p.resolve(w)
 		if refusal != nil || n+len(sets) > len(keys) {
-			return 0, false
+			return claims, false
 		}
 		for _, set := range sets {
-			if set.SetID != "" || slices.Contains(keys[:n], set.Key) || !p.holds(set, w.By) {
-				return 0, false
+			c, ok := p.holds(set, w.By)
+			if !ok || set.SetID != "" || slices.Contains(keys[:n], set.Key) {
+				return claims, false
+			}
+			if !slices.Contains(claims, c) {
+				claims = append(claims, c)
 			}
 			keys[n] = set.Key
 			n++
 		}
 	}
 	alone := n == 1 || !slices.ContainsFunc(keys[:n], func(k dns.Key) bool { return k.Type == dns.CNAME })
-	return n, n == at.others && alone
+	return claims, n == at.others && alone
 }
 
 // holds reports whether the zone holds a set with a claim where we would write
-// it, that is ours alone and names this object or none.
-func (p *planner) holds(set dns.RecordSet, by Object) bool {
+// it, that is ours alone and names this object or none, and which that is.
+func (p *planner) holds(set dns.RecordSet, by Object) (dns.Key, bool) {
 	if !slices.ContainsFunc(p.sets(set.Name), set.Equal) {
-		return false
+		return dns.Key{}, false
 	}
 	txt, err := p.Claims.At(set, p.Zone.Name)
 	if err != nil {
-		return false
+		return dns.Key{}, false
 	}
 	for _, c := range p.place(txt).claims {
 		if c.Set.SetID == "" && c.Claim.Owner == p.Owner && mayChange(c) && (c.Claim.Resource == "" || c.Claim.Names(by.Resource())) {
-			return true
+			return c.Set.Key, true
 		}
 	}
-	return false
+	return dns.Key{}, false
 }
 
 // claimsAround returns how many claims lie where those of a family can.
