@@ -66,7 +66,8 @@ func (cmd command) printHelp(sys System) error {
 			others = append(others, other.name)
 		}
 	}
-	b.WriteString("\nOther commands: " + strings.Join(others, ", ") + ".\n\"signpost help\" says what each is for.\n")
+	text := "Other commands: " + strings.Join(others, ", ") + ". \"signpost help\" says what each is for."
+	b.WriteString("\n" + strings.Join(wrap(text, 80), "\n") + "\n")
 	return write(sys, b.String())
 }
 
