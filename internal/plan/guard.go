@@ -28,8 +28,14 @@ const Window = 10 * time.Minute
 //   - keys that are wanted again leave the hold. If objects came back so that
 //     the rest is within the limit, it is held no more, and waits its grace time
 //     anew, and so whenever another comes back: more may be on their way;
-//   - nothing else ends a hold. A new Guard knows of no earlier deletion and
-//     judges all that it finds pending.
+//   - nothing else ends a hold, and no name that was created since the first of
+//     what is pending became so makes the rest of it a smaller share.
+//
+// A new Guard judges all that it finds pending as one. If it is given what an
+// earlier one left ([Guard.Resume]) it holds what that one held, and knows how
+// much went before it. If not, it cannot tell how many names there were: then more
+// than three that it finds pending are too much if no more than as many are left
+// (see [Limit.ExceededAtStart]).
 //
 // What a person approved does not count towards the limit.
 type Guard struct {
@@ -38,6 +44,8 @@ type Guard struct {
 	grace time.Duration
 
 	now     time.Time // of the last judgement
+	base    int       // names and types of ours when the first of what is pending became so
+	past    past
 	ours    map[dns.Name]typeSet
 	total   int // of ours: names and types
 	pending map[dns.Name]map[dns.Type]*deletion
@@ -56,6 +64,7 @@ type deletion struct {
 	since    time.Time
 	joined   int  // with which addition it came into the hold; 0: it is not held
 	approved bool // by a person
+	found    bool // pending when the guard saw the whole zone first, knowing nothing of what was before
 	released bool // it was let go, so that if it is missed it has gone
 	loose    bool // it was held until others were wanted again
 }
@@ -96,22 +105,30 @@ func (g *Guard) See(now time.Time, p Plan, wanted func(dns.Name) bool) {
 			g.returned = g.returned || again && (d.joined > 0 || d.loose)
 			if d.released && !d.approved && !again {
 				g.recent[key] = now
+				g.base--
 			}
 		}
+	}
+	found := g.past.seen()
+	if len(g.pending) == 0 {
+		g.base = g.total
 	}
 	for _, k := range p.Going {
 		if g.pending[k.Name] == nil {
 			g.pending[k.Name] = map[dns.Type]*deletion{}
 		}
 		if g.pending[k.Name][k.Type] == nil {
-			g.pending[k.Name][k.Type] = &deletion{since: now}
+			g.pending[k.Name][k.Type] = &deletion{since: now, found: found}
 		}
 	}
 }
 
 // Recount forgets what is ours, for a caller that is about to plan the whole
 // zone: names that have vanished altogether are in no plan.
-func (g *Guard) Recount() { g.ours, g.total = map[dns.Name]typeSet{}, 0 }
+func (g *Guard) Recount() {
+	g.ours, g.total = map[dns.Name]typeSet{}, 0
+	g.past.whole = true
+}
 
 // stands learns what is ours at a name.
 func (g *Guard) stands(at Tally) {
@@ -157,6 +174,7 @@ func (g *Guard) Applied(now time.Time, changes []dns.Change) {
 			g.setOurs(key.Name, g.ours[key.Name]&^bit(key.Type))
 			if d := g.pending[key.Name][key.Type]; d != nil {
 				g.drop(key)
+				g.base--
 				if !d.approved {
 					g.recent[key] = now
 				}
@@ -174,6 +192,8 @@ func (g *Guard) Judge(now time.Time, approved func(id string) bool) {
 			delete(g.recent, key)
 		}
 	}
+	g.past.expire(now)
+	g.takeOver()
 	for {
 		g.approve(approved)
 		g.relent()
@@ -244,12 +264,20 @@ func (g *Guard) gather() bool {
 	if ripe {
 		g.joined++
 	}
-	g.shrunk = false
-	var keys []dns.Key
-	for key, d := range g.all() {
+	for _, d := range g.all() {
 		if d.joined == 0 && !d.approved && ripe {
 			d.joined = g.joined
 		}
+	}
+	g.issue()
+	return true
+}
+
+// issue gives what is held an ID.
+func (g *Guard) issue() {
+	g.shrunk = false
+	var keys []dns.Key
+	for key, d := range g.all() {
 		if d.joined > 0 {
 			keys = append(keys, key)
 		}
@@ -259,22 +287,25 @@ func (g *Guard) gather() bool {
 	if len(g.issued) > manyIssues {
 		g.issued = slices.Delete(g.issued, 0, 1)
 	}
-	return true
 }
 
 func (g *Guard) ripe(d *deletion) bool { return !g.now.Before(d.since.Add(g.grace)) }
 
 // exceeded reports whether all that is pending would be too much.
 func (g *Guard) exceeded() bool {
-	gone, of := len(g.recent), len(g.recent)+g.total
+	went := len(g.recent) + g.past.gone()
+	gone, of, found := went, min(g.total, g.base), 0
 	for _, d := range g.all() {
-		if d.approved {
+		switch {
+		case d.approved:
 			of--
-		} else {
-			gone++
+			continue
+		case d.found:
+			found++
 		}
+		gone++
 	}
-	return g.limit.Exceeded(gone, of)
+	return g.limit.Exceeded(gone, went+of) || found > 0 && g.limit.ExceededAtStart(gone, went+of)
 }
 
 // all returns what is pending.

@@ -281,7 +281,7 @@ func TestGuard(t *testing.T) {
 		g.want(true, some()...)
 		check(g.sync(names(keys)))
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			switch pick(t, "step", "go", "go", "go", "come", "wait", "wait", "wait long", "approve", "old approval", "pass", "vanish") {
+			switch pick(t, "step", "go", "go", "go", "come", "wait", "wait", "wait long", "approve", "old approval", "pass", "vanish", "restart") {
 			case "go":
 				k := some()
 				g.want(false, k...)
@@ -307,6 +307,19 @@ func TestGuard(t *testing.T) {
 				}
 				check(g.sync(names(keys)))
 			case "pass":
+				g.Recount()
+				check(g.sync(names(keys)))
+			case "restart": // another leader takes over
+				left := g.State()
+				g.Guard = plan.NewGuard(zone, g.limit, g.grace)
+				g.Resume(left)
+				clear(g.since)
+				clear(g.approved)
+				if rapid.Bool().Draw(t, "twice") { // before it has seen anything
+					left = g.State()
+					g.Guard = plan.NewGuard(zone, g.limit, g.grace)
+					g.Resume(left)
+				}
 				g.Recount()
 				check(g.sync(names(keys)))
 			case "vanish": // by somebody else's hand

@@ -97,6 +97,15 @@ func (l Limit) Exceeded(gone, of int) bool {
 	return gone > handful && gone >= of
 }
 
+// ExceededAtStart is [Limit.Exceeded] where it is not known what happened before,
+// so that what goes may have been more of what stood then: the few that a share
+// never forbids are too much if they are more than a handful and no more than as
+// many are left. A share of half and more, or a number, says itself what it means.
+func (l Limit) ExceededAtStart(gone, of int) bool {
+	minority := l.form == usual || l.form == share && l.n < 50
+	return l.Exceeded(gone, of) || minority && gone > handful && 2*gone >= of
+}
+
 // Hold is deletions that wait for a person. The zero Hold is none.
 type Hold struct {
 	ID   string    // by which a person approves: the same for the same keys of the same zone, in whatever process
