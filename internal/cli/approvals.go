@@ -13,13 +13,15 @@ import (
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/lease"
 )
 
-// approvals is where a Signpost finds approvals: among its own arguments, and in
-// a file beside its manifests.
+// approvals is where a Signpost finds approvals: among its own arguments, in a
+// file beside its manifests, and on the Lease of its deployment.
 type approvals struct {
 	flags []string
-	dir   string // of the manifests, "" if there are none
+	dir   string      // of the manifests, "" if there are none
+	lease lease.Lease // whose Lease people write on, if there is one; may be nil
 	once  bool
 	log   *slog.Logger
 }
@@ -28,6 +30,9 @@ var _ controller.Approvals = approvals{}
 
 // Given implements [controller.Approvals].
 func (a approvals) Given(context.Context) ([]string, error) {
+	if board := a.board(); board != nil {
+		return append(slices.Clone(a.flags), splitIDs(board.Read(approveKey))...), nil
+	}
 	if a.dir == "" {
 		return a.flags, nil
 	}
@@ -40,6 +45,13 @@ func (a approvals) Spent(_ context.Context, id string) error {
 	if !a.once && slices.Contains(a.flags, id) {
 		a.log.Warn("take --approve=" + id + " out of the arguments: it has been acted on, and after a restart it would approve the same again")
 	}
+	if board := a.board(); board != nil {
+		left := splitIDs(board.Read(approveKey))
+		if slices.Contains(left, id) {
+			board.Write(approveKey, joinIDs(slices.DeleteFunc(left, func(other string) bool { return other == id })))
+		}
+		return nil
+	}
 	if a.dir == "" {
 		return nil
 	}
@@ -48,10 +60,24 @@ func (a approvals) Spent(_ context.Context, id string) error {
 
 // Command implements [controller.Approvals].
 func (a approvals) Command(id string) string {
+	if board := a.board(); board != nil {
+		namespace, name := board.Place()
+		return "kubectl -n " + namespace + " annotate --overwrite lease " + name + " " + approveKey + "=" + id
+	}
 	if a.dir == "" {
 		return "signpost run ... --approve=" + id
 	}
 	return "signpost approve " + id + " --objects=" + a.dir
+}
+
+// board returns the Lease's board; nil where there is none, or where leases are
+// forbidden, so that nothing on it is read.
+func (a approvals) board() lease.Board {
+	board, ok := a.lease.(lease.Board)
+	if !ok || a.lease.Status().Alone {
+		return nil
+	}
+	return board
 }
 
 // approvalName is the file with approvals in a directory of manifests.

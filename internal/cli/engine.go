@@ -135,10 +135,13 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
 		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: counts,
 		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
-		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, log: call.log},
+		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, lease: mine, log: call.log},
 	}
 	if recorder != nil {
 		config.Events = recorder
+	}
+	if board, ok := mine.(lease.Board); ok {
+		config.Memory = memory{board, call.log}
 	}
 	e.Controller = controller.New(config)
 	return e, nil

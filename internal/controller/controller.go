@@ -37,6 +37,7 @@ type Config struct {
 	MaxDeletes plan.Limit    // what may be deleted in a zone unasked; see [plan.Guard]
 	Grace      time.Duration // how long a deletion waits for the object to come back; never with Once or DryRun
 	Approvals  Approvals     // nil: nobody approves
+	Memory     Memory        // what one leader leaves to the next; nil: nothing
 	OnHold     func(Hold)    // if not nil, told in place of the log whenever what is held in a zone changes
 }
 
@@ -48,6 +49,7 @@ type Controller struct {
 	state   state // what others may ask for
 	ledger  *ledger
 	holds   *holds
+	legacy  legacy
 
 	// mu guards what keepers read to plan and the loop writes. It is never held
 	// during a call to the service.
@@ -87,6 +89,7 @@ func New(c Config) *Controller {
 		kinds:   map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
 		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics, newNotes(c.Events, c.Lease, c.Kinds)), read: make(chan *keeper),
 	}
+	ctl.legacy.memory = c.Memory
 	c.Metrics.figures.Store(ctl)
 	return ctl
 }

@@ -58,6 +58,7 @@ func (c *Controller) newKeeper(z dns.Zone) *keeper {
 		wake: make(chan struct{}, 1), dirty: map[dns.Name]time.Time{}, owed: newOwed(),
 		pages: make(chan answer, 1), moving: map[dns.Name]bool{},
 	}
+	c.legacy.resume(z, k.guard)
 	return k
 }
 

@@ -35,6 +35,7 @@ func (c *Controller) begin(ctx context.Context) *tenure {
 	c.mu.Lock()
 	c.places, c.keepers = places{}, map[string]*keeper{}
 	c.mu.Unlock()
+	c.legacy.begin()
 	t := &tenure{lists: make(chan zoneList)}
 	t.ctx, t.cancel = context.WithCancel(ctx)
 	t.wg.Go(func() { c.listZones(t.ctx, t.lists) })

@@ -105,3 +105,13 @@ func (g *Guard) takeOver() {
 	g.joined, g.returned = 1, pending < was.Held
 	g.issue()
 }
+
+// Equal reports whether two states are the same.
+func (s GuardState) Equal(t GuardState) bool {
+	return s.ID == t.ID && s.Held == t.Held && s.Of == t.Of && slices.Equal(s.Went, t.Went)
+}
+
+// Over reports whether the state says nothing any more.
+func (s GuardState) Over(now time.Time) bool {
+	return s.Held == 0 && (len(s.Went) == 0 || now.Sub(time.Unix(s.Went[len(s.Went)-1].At, 0)) >= Window)
+}

@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/signpost-dns/signpost/internal/emulator"
+)
+
+const (
+	eventsRole = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: signpost-events
+rules:
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+`
+	// approverRole is what a person needs to approve.
+	approverRole = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: approver
+rules:
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list, patch]
+`
+)
+
+// severalHosts is an Ingress with these hosts.
+func severalHosts(name string, hosts ...string) string {
+	var rules []string
+	for _, h := range hosts {
+		rules = append(rules, fmt.Sprintf("{host: %s.example.com}", h))
+	}
+	return fmt.Sprintf(`
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: %s}
+spec: {rules: [%s], defaultBackend: {service: {name: any, port: {number: 80}}}}
+status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
+`, name, strings.Join(rules, ", "))
+}
+
+// What is held stays held when the leader is killed and the zone grows; a person
+// approves it on the Lease; and objects hear of what is refused.
+func TestHoldOutlivesItsLeader(t *testing.T) {
+	w := newWorld(t)
+	w.user = w.User(publishedRole + "---" + leaseRole + "---" + eventsRole)
+	approver := w.User(approverRole)
+	args := flags("--policy=sync", "--delete-grace=0s", "--lease-name=signpost", "--lease-namespace="+w.Name)
+	w.edit(w.zone, "CREATE", emulator.RecordSet{Name: "theirs.example.com.", Type: "A", TTL: 60, Values: []string{"192.0.2.9"}})
+	w.Apply(severalHosts("web", "a", "b", "c", "d", "e"))
+	first := w.start(args...)
+	first.await("10 record(s) were successfully updated")
+	w.Delete("ingress/web")
+	line := first.await("5 deletions are held in example.com")
+	id := regexp.MustCompile(`\(([0-9a-f]{10})\)`).FindStringSubmatch(line)[1]
+	if command := "kubectl -n " + w.Name + " annotate --overwrite lease signpost signpost.dev/approve=" + id; !strings.Contains(line, command) {
+		t.Errorf("the log does not say how to approve by %q:\n%s", command, line)
+	}
+	w.awaitEvent("Lease", "Held", id)
+	w.awaitLease(func(l *coordinationv1.Lease) bool { return strings.Contains(l.Annotations["signpost.dev/guard"], id) })
+	if err := first.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+
+	// To one that knows nothing of the first leader the five would be few.
+	others := []string{"f", "g", "h", "i", "j", "k"}
+	w.Apply(severalHosts("new", append(others, "theirs")...))
+	second := w.start(args...)
+	second.await("CREATE f.example.com A")
+	second.await("5 deletions are held in example.com", id)
+	w.awaitEvent("Ingress", "NotOwned", "theirs.example.com A")
+	if strings.Contains(second.log(), "DELETE") {
+		t.Fatalf("the second leader deletes what the first held:\n%s", second.log())
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, path, "approve", id, "--lease-namespace="+w.Name, "--kubeconfig="+approver.Kubeconfig)
+	cmd.Env = w.env
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Approved "+id+" on the Lease "+w.Name+"/signpost.") {
+		t.Fatalf("signpost approve: %v\n%s", err, out)
+	}
+	want := []string{"theirs.example.com. 60 A 192.0.2.9"}
+	for _, h := range others {
+		want = append(want, h+".example.com. 300 A 192.0.2.1", w.claim("a-"+h+".example.com.", "my-identifier", "ingress", "new"))
+	}
+	w.awaitZone(w.zone, want...)
+	l := w.awaitLease(func(l *coordinationv1.Lease) bool { _, given := l.Annotations["signpost.dev/approve"]; return !given })
+	var left map[string]struct{ ID string }
+	if err := json.Unmarshal([]byte(l.Annotations["signpost.dev/guard"]), &left); err != nil {
+		t.Errorf("what is left on the Lease: %v: %s", err, l.Annotations)
+	}
+	for zone, s := range left {
+		if s.ID != "" {
+			t.Errorf("%s is held still in %s: %s", s.ID, zone, l.Annotations)
+		}
+	}
+}
+
+// awaitLease waits until the Lease is as wanted.
+func (w *world) awaitLease(ok func(*coordinationv1.Lease) bool) *coordinationv1.Lease {
+	w.t.Helper()
+	var l coordinationv1.Lease
+	w.poll("the Lease", func() (bool, string) {
+		l = coordinationv1.Lease{}
+		w.Get("lease/signpost", &l)
+		return ok(&l), fmt.Sprint(l.Annotations)
+	})
+	return &l
+}
+
+// awaitEvent waits for an Event on an object of a kind, with these words.
+func (w *world) awaitEvent(kind, reason, words string) {
+	w.t.Helper()
+	w.poll("Event "+reason, func() (bool, string) {
+		var list eventsv1.EventList
+		if err := w.Client.List(w.t.Context(), &list, client.InNamespace(w.Name)); err != nil {
+			w.t.Fatal(err)
+		}
+		var seen []string
+		for _, e := range list.Items {
+			if e.Regarding.Kind == kind && e.Reason == reason && strings.Contains(e.Note, words) && e.Regarding.UID != "" && e.Type == "Warning" {
+				return true, ""
+			}
+			seen = append(seen, fmt.Sprintf("%s %s %s %s: %s", e.Regarding.Kind, e.Regarding.Name, e.Regarding.UID, e.Reason, e.Note))
+		}
+		return false, strings.Join(seen, "\n")
+	})
+}
+
+// poll waits until something is as it shall be.
+func (w *world) poll(what string, ok func() (bool, string)) {
+	w.t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		done, seen := ok()
+		if done {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			w.t.Fatalf("%s does not come; last seen:\n%s", what, seen)
+		}
+	}
+}
