@@ -15,6 +15,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/controller"
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/events"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
@@ -56,6 +57,10 @@ func (o *engineOptions) check() (err error) {
 	o.rules.PreferCNAME, o.rules.EvaluateHealth = o.Route53.PreferCNAME, o.Route53.EvaluateTargetHealth
 	if err = o.Objects.Validate(); err != nil {
 		return err
+	}
+	if o.Source.CreatePTR && !slices.Contains(o.settings.Types, dns.PTR) {
+		return errorf("add --managed-record-types=PTR, beside the types that are managed already",
+			"--create-ptr needs PTR among --managed-record-types")
 	}
 	o.deriver, err = source.New(o.Source)
 	return err
@@ -112,7 +117,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	for i, k := range kinds {
 		gvks[i] = k.GVK
 	}
-	o.Objects.Keep.Labels = o.Source.LabelFilter != ""
+	o.Objects.Keep = objects.Keep{Labels: o.deriver.ReadsLabels(), Annotation: o.deriver.ReadsAnnotation, Whole: o.deriver.ReadsWhole(kinds)}
 	feed, err := objects.Open(o.Objects, gvks, call.log)
 	if err != nil {
 		return nil, err

@@ -18,12 +18,8 @@ type foreignRow struct {
 // read as that command says, whatever stands here.
 func foreignRows() []foreignRow {
 	return []foreignRow{
-		{refused: true, flags: "compatibility:|mate|molecule|kops-dns-controller nat64-networks:list create-ptr:bool rfc2136-create-ptr:bool"},
-		{refused: true, flags: "fqdn-template:list target-template:list fqdn-target-template:list combine-fqdn-annotation:bool " +
-			"ignore-hostname-annotation:bool default-targets:list force-default-targets:bool prefer-alias:bool min-ttl:duration"},
-		{refused: true, flags: "target-net-filter:list exclude-target-net:list regex-domain-filter regex-domain-exclusion"},
-		{refused: true, flags: "publish-host-ip:bool always-publish-not-ready-addresses:bool " +
-			"resolve-service-load-balancer-hostname:bool expose-internal-ipv6:bool"},
+		{refused: true, flags: "rfc2136-create-ptr:bool prefer-alias:bool regex-domain-filter regex-domain-exclusion " +
+			"resolve-service-load-balancer-hostname:bool"},
 		{refused: true, flags: "aws-assume-role aws-assume-role-external-id aws-profile:list aws-zone-tags:list aws-zone-match-parent:bool"},
 		{refused: true, flags: "webhook-server:bool"},
 
@@ -40,8 +36,6 @@ func foreignRows() []foreignRow {
 		{hint: "--domain-filter=DOMAIN chooses zones", flags: "zone"},
 		{hint: "--metrics-address=:PORT serves /healthz too", flags: "health-port"},
 
-		{of: "source node", flags: "exclude-unschedulable:bool"},
-		{of: "source pod", flags: "ignore-non-host-network-pods:bool pod-source-domain"},
 		{of: "Gateway sources", flags: "gateway-name gateway-namespace gateway-label-filter gateway-listener-sets:bool"},
 		{of: "source unstructured", flags: "unstructured-resource:list"},
 		{of: "source gloo-proxy", flags: "gloo-namespace:list"},

@@ -85,7 +85,7 @@ func New(c Config) *Controller {
 	}
 	ctl := &Controller{
 		Config: c, inbox: newInbox(), account: account, index: newIndex(),
-		lookups: newLookups(c.Kinds, c.Feed.Add),
+		lookups: newLookups(c.Kinds, c.Deriver.Always(), c.Feed.Add),
 		kinds:   map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
 		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics, newNotes(c.Events, c.Lease, c.Kinds)), read: make(chan *keeper),
 	}

@@ -89,25 +89,20 @@ func (c *Controller) frozenKinds() error {
 	}
 	for _, kind := range c.lookups.opened {
 		if s := c.lookups.status[kind]; s.Frozen() && c.lookups.reliedOn(kind) {
-			errs = append(errs, &FrozenError{Status: s})
+			errs = append(errs, &FrozenError{Source: strings.ToLower(kind.Kind), Status: s})
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// FrozenError says that a source could not be read, or objects that others
-// depend on.
+// FrozenError says that a source could not be read, or a kind of object that
+// others depend on.
 type FrozenError struct {
-	Source string // "" for the latter
+	Source string // or the kind
 	Status objects.Status
 }
 
-func (e *FrozenError) Error() string {
-	if e.Source == "" {
-		return "read objects that others depend on: " + e.Status.Reason
-	}
-	return "read source " + e.Source + ": " + e.Status.Reason
-}
+func (e *FrozenError) Error() string { return "read source " + e.Source + ": " + e.Status.Reason }
 
 // Hint returns what a person can do about it.
 func (e *FrozenError) Hint() string { return e.Status.Hint }

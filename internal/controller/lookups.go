@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,7 +24,7 @@ import (
 // version of an object, and a kind that becomes readable, make exactly those
 // objects dirty whose answers may have changed.
 //
-// A kind is read from the first question about it on. What happens to a kind
+// A kind is read from the first question about it on, or from the start. What happens to a kind
 // while it is not synced makes nobody dirty: its answers are withheld anyway.
 type lookups struct {
 	chosen map[schema.GroupVersionKind]source.Kind
@@ -67,17 +68,23 @@ type query struct {
 	untold   bool            // there was no answer
 }
 
-func newLookups(chosen []source.Kind, add func(schema.GroupVersionKind) error) *lookups {
+func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func(schema.GroupVersionKind) error) *lookups {
 	byKind := map[schema.GroupVersionKind]source.Kind{}
 	for _, k := range chosen {
 		byKind[k.GVK] = k
 	}
-	return &lookups{
+	l := &lookups{
 		chosen: byKind, add: add, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
 		objects: map[shelf]map[types.NamespacedName]source.Object{}, sorted: map[schema.GroupVersionKind]bool{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
 		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{},
 		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
 	}
+	for _, kind := range always {
+		if l.open(kind) != nil {
+			break // who asks for it will be told
+		}
+	}
+	return l
 }
 
 // take notes what the feed has delivered.
@@ -253,6 +260,15 @@ func (l *lookups) remember(a *asker, known bool) {
 	}
 }
 
+// waits reports whether an object has asked for a kind that is being read for
+// the first time.
+func (l *lookups) waits(r ref) bool {
+	a := l.askers[r]
+	return a != nil && slices.ContainsFunc(a.queries, func(q query) bool {
+		return q.untold && !l.status[q.ref.kind].Frozen()
+	})
+}
+
 // forget forgets what an object asked.
 func (l *lookups) forget(by ref) {
 	a := l.askers[by]
@@ -335,7 +351,7 @@ func (l *lookups) untold(kind schema.GroupVersionKind) error {
 	switch {
 	case status.Synced:
 		return nil
-	case status.Denied && !l.synced[kind]:
+	case status.Denied && !l.synced[kind], status.Hidden:
 		return &untold{fmt.Sprintf("%s objects cannot be read: %s", kind.Kind, status.Reason), source.ErrDenied}
 	case status.Reason != "":
 		return &untold{fmt.Sprintf("%s objects cannot be read: %s", kind.Kind, status.Reason), nil}
@@ -361,10 +377,11 @@ type reader struct {
 // Get implements [source.Lookup].
 func (r *reader) Get(kind schema.GroupVersionKind, namespace, name string) (source.Object, error) {
 	at := ref{kind, types.NamespacedName{Namespace: namespace, Name: name}}
-	if err := r.ask(query{ref: at}); err != nil {
+	err := r.ask(query{ref: at})
+	if err != nil && !errors.Is(err, source.ErrDenied) {
 		return nil, err
 	}
-	return r.objects[shelf{kind: kind}][at.key], nil
+	return r.objects[shelf{kind: kind}][at.key], err
 }
 
 // List implements [source.Lookup].

@@ -44,7 +44,9 @@ func (c *Controller) derive(r ref) []dns.Name {
 	label := c.label(r)
 	intent, ours := c.lookups.derive(c.Deriver, r)
 	c.Metrics.derivations.Inc()
-	c.ledger.problems(label, intent.Problems, intent.Unknown)
+	if intent.Unknown == "" || !c.lookups.waits(r) { // what waits for a first reading will be told, if it stays
+		c.ledger.problems(label, intent.Problems, intent.Unknown)
+	}
 	if !ours {
 		return c.index.remove(label)
 	}
@@ -62,7 +64,7 @@ func (c *Controller) learnOpened(kinds map[schema.GroupVersionKind]objects.Statu
 		case now.Frozen():
 			c.Metrics.sourceErrors.Inc()
 			level := slog.LevelWarn
-			if c.Deriver.Spares(kind) && now.Denied {
+			if c.Deriver.Spares(kind) && (now.Denied || now.Hidden) {
 				level = slog.LevelInfo
 			}
 			attrs := []any{"kind", kind.Kind, "reason", now.Reason}

@@ -225,7 +225,7 @@ func TestUnknownObject(t *testing.T) {
 		holds(t, cloud, example, united...)
 		lines := log.took()
 		for _, object := range []string{"service/default/two", "service/default/alone"} {
-			if n := strings.Count(lines, "level=WARN msg=\"Services of type NodePort are not supported yet"); n != 2 || !strings.Contains(lines, object) {
+			if n := strings.Count(lines, "level=WARN msg=\"Services of type Teleport are not known here"); n != 2 || !strings.Contains(lines, object) {
 				t.Errorf("want a warning once for each object, got %d:\n%s", n, lines)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -42,20 +43,20 @@ type feed struct {
 	ends  chan error
 	check error
 
-	mu    sync.Mutex
-	added []schema.GroupVersionKind
+	added  chan schema.GroupVersionKind
+	manual bool // kinds that are added get no status by themselves
 }
 
-func newFeed() *feed { return &feed{todo: make(chan func(objects.Sink)), ends: make(chan error)} }
+func newFeed() *feed {
+	return &feed{todo: make(chan func(objects.Sink)), ends: make(chan error), added: make(chan schema.GroupVersionKind, 10)}
+}
 
 func (f *feed) Check(context.Context) error { return f.check }
 func (f *feed) String() string              { return "the test" }
 
 // Add is part of [objects.Feed].
 func (f *feed) Add(kind schema.GroupVersionKind) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.added = append(f.added, kind)
+	f.added <- kind
 	return nil
 }
 
@@ -66,6 +67,10 @@ func (f *feed) Run(ctx context.Context, sink objects.Sink) error {
 			return nil
 		case err := <-f.ends:
 			return err
+		case kind := <-f.added:
+			if !f.manual {
+				sink.Status(kind, synced)
+			}
 		case do := <-f.todo:
 			do(sink)
 		}
@@ -77,8 +82,17 @@ func (f *feed) status(kind schema.GroupVersionKind, s objects.Status) {
 }
 
 func kindOf(o client.Object) schema.GroupVersionKind {
-	if _, ok := o.(*corev1.Service); ok {
+	switch o.(type) {
+	case *corev1.Service:
 		return serviceKind
+	case *corev1.Node:
+		return corev1.SchemeGroupVersion.WithKind("Node")
+	case *corev1.Pod:
+		return corev1.SchemeGroupVersion.WithKind("Pod")
+	case *corev1.Namespace:
+		return corev1.SchemeGroupVersion.WithKind("Namespace")
+	case *discoveryv1.EndpointSlice:
+		return discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")
 	}
 	return ingressKind
 }
@@ -125,7 +139,7 @@ func service(name, host string, addresses ...string) *corev1.Service {
 // unclear is a Service of which Signpost cannot tell what it wants.
 func unclear(name, host string) *corev1.Service {
 	s := service(name, host)
-	s.Spec.Type = corev1.ServiceTypeNodePort
+	s.Spec.Type = "Teleport"
 	return s
 }
 

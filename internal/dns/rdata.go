@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,10 @@ const (
 	TXT   Type = "TXT"
 	NS    Type = "NS"
 	SOA   Type = "SOA"
+	PTR   Type = "PTR"
+	SRV   Type = "SRV"
+	MX    Type = "MX"
+	DNAME Type = "DNAME"
 )
 
 // ParseType folds s to upper case; an empty or malformed mnemonic is an error.
@@ -36,16 +41,21 @@ func ParseType(s string) (Type, error) {
 func (t Type) Address() bool { return t == A || t == AAAA }
 
 // Canonical returns value as canonical RDATA of type t in presentation format:
-// addresses in the form of RFC 5952, names as [Name], character-strings quoted
-// with the shortest escapes. RDATA of other types is only trimmed.
+// addresses in the form of RFC 5952, names as [Name], numbers without leading
+// zeros, character-strings quoted with the shortest escapes. RDATA of other
+// types is only trimmed.
 func Canonical(t Type, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	switch t {
 	case A, AAAA:
 		return canonicalAddress(t, value)
-	case CNAME, NS:
+	case CNAME, NS, PTR, DNAME:
 		name, err := ParseName(value)
 		return string(name), err
+	case MX:
+		return canonicalHost(t, value, "PREFERENCE HOST")
+	case SRV:
+		return canonicalHost(t, value, "PRIORITY WEIGHT PORT HOST")
 	case TXT:
 		strs, err := ParseStrings(value)
 		if err != nil {
@@ -58,6 +68,47 @@ func Canonical(t Type, value string) (string, error) {
 		}
 		return value, nil
 	}
+}
+
+// canonicalHost reads RDATA of 16-bit numbers with a host name behind them: MX
+// (RFC 1035 section 3.3.9) and SRV (RFC 2782).
+func canonicalHost(t Type, value, form string) (string, error) {
+	fields := strings.Fields(value)
+	if len(fields) != len(strings.Fields(form)) {
+		return "", fmt.Errorf("%s record: %q is not of the form %s", t, value, form)
+	}
+	last := len(fields) - 1
+	for i, number := range fields[:last] {
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil {
+			return "", fmt.Errorf("%s record: %q in %q is no number from 0 to 65535", t, number, value)
+		}
+		fields[i] = strconv.FormatUint(n, 10)
+	}
+	name, err := ParseName(fields[last])
+	if err != nil {
+		return "", fmt.Errorf("%s record: %w", t, err)
+	}
+	fields[last] = string(name)
+	return strings.Join(fields, " "), nil
+}
+
+// Reverse returns the name that PTR records of an address have: in
+// in-addr.arpa (RFC 1035 section 3.5) or ip6.arpa (RFC 3596 section 2.5).
+func Reverse(a netip.Addr) Name {
+	var out strings.Builder
+	octets, zone := a.AsSlice(), "ip6.arpa."
+	if a.Is4() {
+		zone = "in-addr.arpa."
+	}
+	for _, b := range slices.Backward(octets) {
+		if a.Is4() {
+			fmt.Fprintf(&out, "%d.", b)
+		} else {
+			fmt.Fprintf(&out, "%x.%x.", b&0xf, b>>4)
+		}
+	}
+	return Name(out.String() + zone)
 }
 
 func canonicalAddress(t Type, value string) (string, error) {

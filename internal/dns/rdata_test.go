@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -38,8 +39,18 @@ func TestCanonical(t *testing.T) {
 		{TXT, `"open`, ""},
 		{TXT, "", ""},
 		{TXT, `"` + strings.Repeat("x", 256) + `"`, ""},
-		{"MX", " 10 mail.example.com ", "10 mail.example.com"},
-		{"MX", " ", ""},
+		{MX, " 010 Mail.example.com ", "10 mail.example.com."},
+		{MX, " ", ""},
+		{MX, "10", ""},
+		{MX, "65536 mail.example.com", ""},
+		{SRV, "0  50 30080 NP.example.com", "0 50 30080 np.example.com."},
+		{SRV, "0 50 np.example.com.", ""},
+		{SRV, "0 -1 80 np.example.com.", ""},
+		{SRV, "0 1 80 192.0.2.1", ""},
+		{PTR, "WWW.example.com", "www.example.com."},
+		{DNAME, "example.net", "example.net."},
+		{"NAPTR", " x ", "x"},
+		{"NAPTR", " ", ""},
 	} {
 		got, err := Canonical(tt.typ, tt.in)
 		if tt.want == "" {
@@ -201,4 +212,15 @@ func FuzzCanonical(f *testing.F) {
 			t.Errorf("Canonical(%s, %q) = %q, then %q, %v", typ, value, got, again, err)
 		}
 	})
+}
+
+func TestReverse(t *testing.T) {
+	for in, want := range map[string]Name{
+		"192.0.2.17":  "17.2.0.192.in-addr.arpa.",
+		"2001:db8::1": "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.",
+	} {
+		if got := Reverse(netip.MustParseAddr(in)); got != want {
+			t.Errorf("Reverse(%s) = %s, want %s", in, got, want)
+		}
+	}
 }

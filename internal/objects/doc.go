@@ -83,6 +83,9 @@ type Status struct {
 	Hint string
 	// Denied: it is frozen because permission to read it is missing.
 	Denied bool
+	// Hidden: it is frozen because a mistake in some manifest, which may as well
+	// be of another kind, may hide objects.
+	Hidden bool
 }
 
 // Frozen reports whether the kind cannot be told completely at present. A kind

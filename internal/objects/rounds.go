@@ -172,7 +172,7 @@ func (r *rounds) tell(problems []problem) {
 			switch {
 			case !p.concerns(k.gvk):
 			case now.Synced:
-				now = Status{Reason: p.text, Hint: mendHint}
+				now = Status{Reason: p.text, Hint: mendHint, Hidden: p.kind.Empty()}
 			default:
 				others++
 			}

@@ -94,7 +94,7 @@ func stripSlice(o client.Object) {
 	s.Ports = nil
 	for i, e := range s.Endpoints {
 		kept := discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready},
-			NodeName: e.NodeName}
+			Hostname: e.Hostname, NodeName: e.NodeName}
 		if ref := e.TargetRef; ref != nil {
 			kept.TargetRef = &corev1.ObjectReference{APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: ref.Namespace, Name: ref.Name}
 		}

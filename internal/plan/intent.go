@@ -110,6 +110,8 @@ const (
 	PrefixesDiffer Reason = "PrefixesDiffer" // both annotation prefixes are there and disagree; the newer wins
 	NoTarget       Reason = "NoTarget"       // names are asked for and there is nothing to point them at yet
 	TargetConflict Reason = "TargetConflict" // targets cannot stand together at one name; one of them is used
+	BadTemplate    Reason = "BadTemplate"    // a template of the flags fails on the object, or names what it lacks
+	Denied         Reason = "Denied"         // the object's Namespace may not ask for the name
 	NotImplemented Reason = "NotImplemented" // this version cannot follow what the object asks for; what it holds stays
 )
 

@@ -31,11 +31,15 @@ const (
 	ttlKey              = "ttl"
 	controllerKey       = "controller"
 	hostnameSourceKey   = "ingress-hostname-source"
+	accessKey           = "access"
+	endpointsTypeKey    = "endpoints-type"
+	recordTypeKey       = "record-type"
 )
 
 func isRead(key string) bool {
 	switch key {
-	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey:
+	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey,
+		accessKey, endpointsTypeKey, recordTypeKey:
 		return true
 	}
 	return shapesSets(key)
@@ -71,7 +75,7 @@ func readAnnotations(all map[string]string, prefixes []string) annotations {
 func (a *annotations) add(key string, n note) {
 	winner, taken := a.byKey[key]
 	loser := n
-	if !taken || winner.value == "" && key != controllerKey {
+	if !taken || winner.value == "" && key != controllerKey && key != recordTypeKey {
 		winner, loser = n, winner
 	}
 	a.byKey[key] = winner

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,15 +18,38 @@ import (
 type Deriver struct {
 	prefixes            []string // the winning one first
 	labels, annotations labels.Selector
-	types               []corev1.ServiceType // nil: all
-	classes             []string             // empty: all
-	ignoreTLS           bool
-	ignoreRules         bool
-	publishInternal     bool
+	ttl                 uint32 // of objects that ask for none
+	requireDomains      bool
+
+	types           []corev1.ServiceType // nil: all
+	publishInternal bool
+	publishHostIP   bool
+	publishNotReady bool
+	compatibility   string
+
+	classes     []string // empty: all
+	ignoreTLS   bool
+	ignoreRules bool
+
+	excludeUnschedulable bool
+	excludeUnready       bool
+	exposeInternalIPv6   bool
+	hostNetworkOnly      bool
+	podDomain            string
+
+	fqdn, target, fqdnTarget templates // nil: none
+	combine                  bool
+	ignoreHostname           bool
+
+	defaults        targets
+	forceDefaults   bool
+	inside, outside []netip.Prefix
+	nat64           []netip.Prefix
+	createPTR       bool
 }
 
 // Derive returns what obj wants, reading others through look. It takes
-// *corev1.Service and *networkingv1.Ingress; for other kinds, and for objects that the options or
+// *corev1.Service, *networkingv1.Ingress, *corev1.Node and *corev1.Pod; for other kinds, and for objects that the options or
 // their controller annotation exclude, it returns false. Such an object, like
 // one that is gone, wants nothing.
 func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
@@ -38,6 +62,16 @@ func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
 	case *networkingv1.Ingress:
 		if r, ok := d.begin("ingress", o, look); ok && d.takesClass(o) {
 			d.ingress(r, o)
+			return r.intent(), true
+		}
+	case *corev1.Node:
+		if r, ok := d.begin("node", o, look); ok {
+			d.node(r, o)
+			return r.intent(), true
+		}
+	case *corev1.Pod:
+		if r, ok := d.begin("pod", o, look); ok {
+			d.pod(r, o)
 			return r.intent(), true
 		}
 	}
@@ -55,6 +89,7 @@ func (d *Deriver) begin(label string, o metav1.Object, look Lookup) (*draft, boo
 		return nil, false
 	}
 	return &draft{
+		d: d, source: label,
 		by: plan.Object{Kind: label, Namespace: o.GetNamespace(), Name: o.GetName(),
 			Created: o.GetCreationTimestamp().Time},
 		notes: notes, look: look, stack: stackOf(o), adopt: o.GetAnnotations()[adoptAnnotation],

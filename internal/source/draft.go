@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -13,6 +14,8 @@ import (
 // at last the intent. A draft that no name was asked of gives an empty intent
 // without problems: annotations that would only shape record sets do not matter.
 type draft struct {
+	d        *Deriver
+	source   string // that chooses the object
 	by       plan.Object
 	look     Lookup
 	notes    annotations
@@ -22,8 +25,10 @@ type draft struct {
 	adopt    string // the value of its adopt annotation
 
 	asked  bool       // a name was asked for, legible or not
-	heard  []dns.Name // and these could be read
+	denied bool       // and one that its Namespace may not ask for
+	heard  []dns.Name // those that could be read
 	points map[dns.Name]*targets
+	srv    map[dns.Name][]string
 }
 
 func (r *draft) problem(reason plan.Reason, format string, args ...any) {
@@ -39,6 +44,31 @@ func (r *draft) giveUp(reason plan.Reason, format string, args ...any) {
 	}
 }
 
+// cannotTell makes the intent Unknown because a lookup has no answer.
+func (r *draft) cannotTell(err error) {
+	r.asked = true
+	if r.unknown == "" {
+		r.unknown = err.Error()
+	}
+}
+
+// choice reads an annotation whose value is one of a list, in any case. A value
+// that is none makes the intent Unknown, and ok is false.
+func (r *draft) choice(key string, values ...string) (value string, ok bool) {
+	n, set := r.notes.get(key)
+	if !set {
+		return "", true
+	}
+	for _, v := range values {
+		if strings.EqualFold(v, n.value) {
+			return v, true
+		}
+	}
+	r.giveUp(plan.BadAnnotation, "%s: %s is none of %s: until it is, what the object holds stays as it is",
+		n.where(), quote(n.value), strings.Join(values, ", "))
+	return "", false
+}
+
 // hostnames reads the names of an annotation.
 func (r *draft) hostnames(key string) []dns.Name {
 	n, ok := r.notes.get(key)
@@ -48,7 +78,8 @@ func (r *draft) hostnames(key string) []dns.Name {
 	return r.names(n.where(), r.list(n, plan.BadHostname)...)
 }
 
-// names reads host names that stand at one place.
+// names reads host names that stand at one place, and leaves out those that the
+// object may not ask for.
 func (r *draft) names(where string, values ...string) []dns.Name {
 	r.asked = true
 	var names []dns.Name
@@ -59,7 +90,8 @@ func (r *draft) names(where string, values ...string) []dns.Name {
 		}
 		return err
 	})
-	r.heard = append(r.heard, names...)
+	names, frozen := r.d.allowed(r, names)
+	r.heard = append(r.heard, frozen...)
 	return names
 }
 
@@ -121,17 +153,21 @@ func (r *draft) each(where string, reason plan.Reason, values []string, take fun
 	}
 }
 
-// point asks for record sets at the names. Without targets the object wants
-// nothing there, and missing says why.
-func (r *draft) point(names []dns.Name, t targets, missing string) {
+// point asks for record sets at the names, and reports whether there are any.
+// Without targets the object wants nothing there, and missing says why.
+func (r *draft) point(names []dns.Name, t targets, missing string) bool {
 	if len(names) == 0 {
-		return
+		return false
 	}
 	if t.empty() {
 		if r.unknown == "" {
 			r.problem(plan.NoTarget, "%s has nothing to point to: %s", hosts(names), missing)
 		}
-		return
+		return false
+	}
+	if t = r.d.shape(t); t.empty() {
+		r.problem(plan.NoTarget, "%s has nothing to point to: --target-net-filter and --exclude-target-net leave none of its targets", hosts(names))
+		return false
 	}
 	if r.points == nil {
 		r.points = map[dns.Name]*targets{}
@@ -142,6 +178,7 @@ func (r *draft) point(names []dns.Name, t targets, missing string) {
 		}
 		r.points[name].add(t)
 	}
+	return true
 }
 
 func hosts(names []dns.Name) string {
@@ -158,7 +195,7 @@ func (r *draft) intent() plan.Intent {
 	if !r.asked {
 		return in
 	}
-	if len(r.heard) == 0 && r.unknown == "" {
+	if len(r.heard) == 0 && !r.denied && r.unknown == "" {
 		r.unknown = "no host name that it asks for can be read"
 	}
 	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}}
@@ -167,6 +204,8 @@ func (r *draft) intent() plan.Intent {
 	for _, name := range slices.Sorted(maps.Keys(r.points)) {
 		in.Wants = append(in.Wants, r.wants(like, name, *r.points[name])...)
 	}
+	in.Wants = append(in.Wants, r.services(like)...)
+	in.Wants = append(in.Wants, r.reverse(in.Wants)...)
 	slices.SortFunc(in.Wants, func(a, b plan.Want) int { return a.Set.Key.Compare(b.Set.Key) })
 	if len(r.points) > 0 && len(in.Wants) == 0 && r.unknown == "" {
 		r.unknown = "no name that it asks for can point to the given target"
@@ -177,64 +216,24 @@ func (r *draft) intent() plan.Intent {
 		slices.Sort(in.Names)
 		in.Names = slices.Compact(in.Names)
 	}
-	in.Problems = append(slices.Clone(r.notes.differs), r.problems...)
+	in.Problems = slices.Clone(r.notes.differs)
+	for _, p := range r.problems {
+		if !slices.Contains(in.Problems, p) {
+			in.Problems = append(in.Problems, p)
+		}
+	}
 	return in
-}
-
-// wants returns the wants for one name, in everything but the set like the
-// given one. A CNAME stands alone (RFC 1034 section 3.6.2) and is one record:
-// addresses win over it, and of several targets the first in order wins.
-func (r *draft) wants(like plan.Want, name dns.Name, t targets) []plan.Want {
-	values := map[dns.Type][]string{}
-	for _, a := range t.addresses {
-		if a.Is4() {
-			values[dns.A] = append(values[dns.A], a.String())
-		} else {
-			values[dns.AAAA] = append(values[dns.AAAA], a.String())
-		}
-	}
-	slices.Sort(t.hosts)
-	t.hosts = slices.Compact(t.hosts)
-	if i, self := slices.BinarySearch(t.hosts, name); self {
-		r.problem(plan.BadTarget, "%s would point to itself: give it another target", name.Host())
-		t.hosts = slices.Delete(t.hosts, i, i+1)
-	}
-	switch {
-	case len(t.hosts) == 0:
-	case len(values) > 0:
-		r.problem(plan.TargetConflict, "%s cannot be a CNAME to %s beside addresses: the addresses are used; let one kind of target remain",
-			name.Host(), t.hosts[0].Host())
-	default:
-		if len(t.hosts) > 1 {
-			r.problem(plan.TargetConflict, "%s can be a CNAME to one target only: %s is used, not %s; choose with the target annotation",
-				name.Host(), t.hosts[0].Host(), hosts(t.hosts[1:]))
-		}
-		values[dns.CNAME] = []string{string(t.hosts[0])}
-	}
-	var wants []plan.Want
-	for typ, data := range values {
-		set, err := dns.NewRecordSet(dns.Key{Name: name, Type: typ, SetID: like.Set.SetID}, like.Set.TTL, data...)
-		if err != nil {
-			r.giveUp(plan.BadTarget, "%v", err)
-			continue
-		}
-		set.Routing, set.HealthCheckID = like.Set.Routing, like.Set.HealthCheckID
-		want := like
-		want.Set = set
-		wants = append(wants, want)
-	}
-	return wants
 }
 
 func (r *draft) ttl() uint32 {
 	n, ok := r.notes.get(ttlKey)
 	if !ok {
-		return DefaultTTL
+		return r.d.ttl
 	}
 	ttl, err := parseTTL(n.value)
 	if err != nil {
-		r.problem(plan.BadTTL, "%s: %s: %v; %d is used", n.where(), quote(n.value), err, DefaultTTL)
-		return DefaultTTL
+		r.problem(plan.BadTTL, "%s: %s: %v; %d is used", n.where(), quote(n.value), err, r.d.ttl)
+		return r.d.ttl
 	}
 	return ttl
 }

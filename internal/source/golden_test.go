@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the want and problems sections of
 
 // TestGolden derives the objects of each archive under its flags. An archive
 // holds "flags" (optional; --source as the command line knows it, --unread=KIND
-// for a kind that cannot be told), "objects" (YAML), "want" (what those of the
+// and --denied=KIND for a kind that cannot be told), "objects" (YAML), "want" (what those of the
 // chosen sources want, in zone-file notation) and "problems". Objects of other
 // kinds are there to be looked up.
 func TestGolden(t *testing.T) {
@@ -84,6 +84,9 @@ func derive(t *testing.T, flags, objects string) []derived {
 	for _, kind := range g.Unread {
 		world.untold[kind] = errUnread
 	}
+	for _, kind := range g.Denied {
+		world.untold[kind] = source.ErrDenied
+	}
 	for _, text := range strings.Split(objects, "\n---\n") {
 		world.objects = append(world.objects, decode(t, text))
 	}
@@ -105,6 +108,7 @@ type golden struct {
 	source.Options
 	Source []string `default:"service,ingress"`
 	Unread []string
+	Denied []string
 }
 
 // words splits flags at white space; a line that begins with a quote is one word

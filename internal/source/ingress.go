@@ -19,16 +19,17 @@ func (d *Deriver) ingress(r *draft, i *networkingv1.Ingress) {
 	source, set := r.notes.get(hostnameSourceKey)
 	switch kind := strings.ToLower(source.value); {
 	case !set:
-		names = append(d.definedHosts(r, i), r.hostnames(hostnameKey)...)
+		names = append(d.definedHosts(r, i), d.ingressHostnames(r)...)
 	case kind == "annotation-only":
-		names = r.hostnames(hostnameKey)
+		names = d.ingressHostnames(r)
 	case kind == "defined-hosts-only":
 		names = d.definedHosts(r, i)
 	default:
-		names = append(d.definedHosts(r, i), r.hostnames(hostnameKey)...)
+		names = append(d.definedHosts(r, i), d.ingressHostnames(r)...)
 		r.giveUp(plan.BadAnnotation, `%s: %s is neither "annotation-only" nor "defined-hosts-only": until it is, what the Ingress holds stays as it is`,
 			source.where(), quote(source.value))
 	}
+	names = append(names, d.templated(r, i, r.asked)...)
 	if len(names) == 0 {
 		return
 	}
@@ -41,6 +42,13 @@ func (d *Deriver) ingress(r *draft, i *networkingv1.Ingress) {
 		t = r.targets("status.loadBalancer", values)
 	}
 	r.point(names, t, pendingIngress)
+}
+
+func (d *Deriver) ingressHostnames(r *draft) []dns.Name {
+	if d.ignoreHostname {
+		return nil
+	}
+	return r.hostnames(hostnameKey)
 }
 
 // definedHosts returns the names in the spec.

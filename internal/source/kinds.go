@@ -1,8 +1,11 @@
 package source
 
 import (
+	"reflect"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -21,11 +24,23 @@ type Kind struct {
 
 func kinds() []Kind {
 	return []Kind{
-		{Source: "service", Label: "service", Resource: "services",
-			GVK: schema.GroupVersionKind{Version: "v1", Kind: "Service"}},
-		{Source: "ingress", Label: "ingress", Resource: "ingresses",
-			GVK: schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}},
+		{Source: "service", Label: "service", Resource: "services", GVK: corev1.SchemeGroupVersion.WithKind("Service")},
+		{Source: "ingress", Label: "ingress", Resource: "ingresses", GVK: networkingv1.SchemeGroupVersion.WithKind("Ingress")},
+		{Source: "node", Label: "node", Resource: "nodes", GVK: nodeKind()},
+		{Source: "pod", Label: "pod", Resource: "pods", GVK: podKind()},
 	}
+}
+
+// gvkOf returns the kind of a typed object, which an API server's client leaves
+// out of it.
+func gvkOf(o Object) schema.GroupVersionKind {
+	name := reflect.TypeOf(o).Elem().Name()
+	for _, k := range kinds() {
+		if k.GVK.Kind == name {
+			return k.GVK
+		}
+	}
+	return o.GetObjectKind().GroupVersionKind()
 }
 
 // Kinds returns the kinds of object that the named sources read, each once.

@@ -23,8 +23,8 @@ type Object interface {
 //
 // An error means that the answer cannot be told at present; nothing may be
 // concluded from it, and the object that needs it is Unknown. It says why in
-// words, and is [ErrDenied] where nobody may read the kind. Answers are shared
-// and read-only.
+// words; with [ErrDenied] Get returns what it knows all the same. Answers are
+// shared and read-only.
 type Lookup interface {
 	// Get returns the object of that kind and name, nil if there is none. The
 	// namespace of cluster-scoped objects is "".
@@ -35,12 +35,21 @@ type Lookup interface {
 	List(kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]Object, error)
 }
 
-// ErrDenied is that of a [Lookup] whose kind nobody has let Signpost read so far.
+// ErrDenied is that of a [Lookup] in a kind that nobody has let Signpost read so
+// far, or of which manifests with mistakes may hide objects.
 var ErrDenied = errors.New("reading is denied")
+
+// Always returns the kinds that nearly every derivation asks about, so that they
+// can be read before the first does.
+func (d *Deriver) Always() []schema.GroupVersionKind {
+	return []schema.GroupVersionKind{namespaceKind()}
+}
 
 // Spares reports whether objects go on being published where a kind may not be
 // read: it would only have limited them.
-func (d *Deriver) Spares(kind schema.GroupVersionKind) bool { return kind == namespaceKind() }
+func (d *Deriver) Spares(kind schema.GroupVersionKind) bool {
+	return kind == namespaceKind() && !d.requireDomains
+}
 
 func nodeKind() schema.GroupVersionKind { return corev1.SchemeGroupVersion.WithKind("Node") }
 func podKind() schema.GroupVersionKind  { return corev1.SchemeGroupVersion.WithKind("Pod") }

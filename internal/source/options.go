@@ -3,30 +3,81 @@ package source
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/signpost-dns/signpost/internal/dns"
 )
 
 // Options are the flags that say which objects are read, and what of them. The
 // names, types and meanings are ExternalDNS's. The zero value reads every
 // object, under both annotation prefixes.
 type Options struct {
-	AnnotationFilter       string   `name:"annotation-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose annotations match this selector (the syntax of label selectors, full keys)."`
-	AnnotationPrefix       string   `name:"annotation-prefix" group:"sources" placeholder:"PREFIX/" full:"leave it out for both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/" help:"Read annotations under this prefix only. Without it both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/ are read; where they differ the former wins."`
-	LabelFilter            string   `name:"label-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose labels match this selector."`
+	AnnotationFilter string `name:"annotation-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose annotations match this selector (the syntax of label selectors, full keys)."`
+	AnnotationPrefix string `name:"annotation-prefix" group:"sources" placeholder:"PREFIX/" full:"leave it out for both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/" help:"Read annotations under this prefix only. Without it both external-dns.kubernetes.io/ and external-dns.alpha.kubernetes.io/ are read; where they differ the former wins."`
+	LabelFilter      string `name:"label-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose labels match this selector."`
+
+	RequireAllowedDomains bool          `name:"require-allowed-domains" group:"sources" negatable:"" help:"Objects may ask only for names that the annotation signpost.dev/allowed-domains of their Namespace allows; without the annotation for none."`
+	MinTTL                time.Duration `name:"min-ttl" group:"sources" placeholder:"DURATION" help:"TTL of record sets whose objects ask for none, in whole seconds. Not given: 300s."`
+
 	IngressClass           []string `name:"ingress-class" group:"sources" sep:"none" placeholder:"CLASS" help:"Read only Ingresses of this class: spec.ingressClassName, or where that is empty the annotation kubernetes.io/ingress.class. Repeatable."`
 	IgnoreIngressTLSSpec   bool     `name:"ignore-ingress-tls-spec" group:"sources" negatable:"" help:"Take no names from spec.tls of Ingresses."`
 	IgnoreIngressRulesSpec bool     `name:"ignore-ingress-rules-spec" group:"sources" negatable:"" help:"Take no names from spec.rules of Ingresses."`
-	PublishInternal        bool     `name:"publish-internal-services" group:"sources" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
-	ServiceTypeFilter      []string `name:"service-type-filter" group:"sources" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
+
+	PublishInternal   bool     `name:"publish-internal-services" group:"sources" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
+	PublishHostIP     bool     `name:"publish-host-ip" group:"sources" negatable:"" help:"Point headless Services to the addresses of their Pods' nodes."`
+	PublishNotReady   bool     `name:"always-publish-not-ready-addresses" group:"sources" negatable:"" help:"Publish also those endpoints of headless Services that are not ready."`
+	ServiceTypeFilter []string `name:"service-type-filter" group:"sources" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
+	Compatibility     string   `name:"compatibility" group:"sources" enum:",mate,molecule,kops-dns-controller" default:"" placeholder:"TOOL" help:"Read the annotations of another tool where an object has none of ours: mate, molecule or kops-dns-controller."`
+
+	ExcludeUnschedulable bool   `name:"exclude-unschedulable" group:"sources" default:"true" negatable:"" help:"Point to no node that is cordoned. On unless --no-exclude-unschedulable is given."`
+	ExcludeUnready       bool   `name:"exclude-unready-nodes" group:"sources" negatable:"" help:"Point to no node that has not been Ready for half a minute, unless none is."`
+	ExposeInternalIPv6   bool   `name:"expose-internal-ipv6" group:"sources" negatable:"" help:"Count the internal IPv6 addresses of nodes among those for the world."`
+	HostNetworkPods      bool   `name:"ignore-non-host-network-pods" group:"sources" negatable:"" help:"Read only Pods that use the network of their node."`
+	PodSourceDomain      string `name:"pod-source-domain" group:"sources" placeholder:"DOMAIN" help:"Publish every Pod under its own name below this domain."`
+
+	FQDNTemplate       []string `name:"fqdn-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives the names of an object that asks for none, separated by commas, such as {{.Name}}.example.com. Repeatable."`
+	TargetTemplate     []string `name:"target-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives targets, for sources that know none of their own. Repeatable."`
+	FQDNTargetTemplate []string `name:"fqdn-target-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives pairs NAME:TARGET, separated by commas. Repeatable."`
+	CombineFQDN        bool     `name:"combine-fqdn-annotation" group:"sources" negatable:"" help:"Add what templates give to what objects ask for."`
+	IgnoreHostname     bool     `name:"ignore-hostname-annotation" group:"sources" negatable:"" help:"Read no hostname annotations; needs --fqdn-template."`
+
+	DefaultTargets      []string `name:"default-targets" group:"sources" sep:"none" placeholder:"TARGET" help:"Targets of DNSEndpoints that name none: addresses or host names. Repeatable."`
+	ForceDefaultTargets bool     `name:"force-default-targets" group:"sources" negatable:"" help:"Point everything that has targets to --default-targets instead."`
+	TargetNetFilter     []string `name:"target-net-filter" group:"sources" sep:"none" placeholder:"NETWORK" help:"Point only to addresses in this network, and to no host names. Repeatable."`
+	ExcludeTargetNets   []string `name:"exclude-target-net" group:"sources" sep:"none" placeholder:"NETWORK" help:"Point to no address in this network. Repeatable."`
+	NAT64Networks       []string `name:"nat64-networks" group:"sources" sep:"none" placeholder:"NETWORK" help:"A /96 network of IPv6 that maps IPv4: its addresses are published as IPv4 too. Repeatable."`
+	CreatePTR           bool     `name:"create-ptr" group:"sources" negatable:"" help:"Make PTR record sets for all addresses; needs PTR among --managed-record-types."`
 }
 
 // New returns a Deriver for the options. The error joins one for each value
 // that cannot be meant, each with its remedy.
 func New(o Options) (*Deriver, error) {
+	d := &Deriver{
+		requireDomains:  o.RequireAllowedDomains,
+		publishInternal: o.PublishInternal, publishHostIP: o.PublishHostIP, publishNotReady: o.PublishNotReady,
+		compatibility: o.Compatibility,
+		classes:       slices.Clone(o.IngressClass), ignoreTLS: o.IgnoreIngressTLSSpec, ignoreRules: o.IgnoreIngressRulesSpec,
+		excludeUnschedulable: o.ExcludeUnschedulable, excludeUnready: o.ExcludeUnready, exposeInternalIPv6: o.ExposeInternalIPv6,
+		hostNetworkOnly: o.HostNetworkPods, podDomain: strings.Trim(o.PodSourceDomain, "."),
+		combine: o.CombineFQDN, ignoreHostname: o.IgnoreHostname,
+		forceDefaults: o.ForceDefaultTargets, createPTR: o.CreatePTR,
+	}
+	err := errors.Join(d.filters(o), d.templates(o), d.shapes(o))
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// filters reads which objects count.
+func (d *Deriver) filters(o Options) error {
 	var errs []error
 	selector := func(flag, text string) labels.Selector {
 		s, err := labels.Parse(text)
@@ -36,28 +87,88 @@ func New(o Options) (*Deriver, error) {
 		}
 		return s
 	}
-	prefixes, err := prefixes(o.AnnotationPrefix)
+	d.labels, d.annotations = selector("label-filter", o.LabelFilter), selector("annotation-filter", o.AnnotationFilter)
+	var err error
+	d.prefixes, err = prefixes(o.AnnotationPrefix)
 	errs = append(errs, err)
-	types, err := serviceTypes(o.ServiceTypeFilter)
+	d.types, err = serviceTypes(o.ServiceTypeFilter)
 	errs = append(errs, err)
-	d := &Deriver{
-		prefixes:        prefixes,
-		labels:          selector("label-filter", o.LabelFilter),
-		annotations:     selector("annotation-filter", o.AnnotationFilter),
-		types:           types,
-		classes:         slices.Clone(o.IngressClass),
-		ignoreTLS:       o.IgnoreIngressTLSSpec,
-		ignoreRules:     o.IgnoreIngressRulesSpec,
-		publishInternal: o.PublishInternal,
-	}
 	if len(d.classes) > 0 && selects(d.annotations, classAnnotation) {
 		errs = append(errs, fmt.Errorf("--ingress-class and --annotation-filter on %s exclude each other: keep --ingress-class, it reads that annotation too",
 			classAnnotation))
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	return errors.Join(errs...)
+}
+
+func (d *Deriver) templates(o Options) error {
+	var errs [4]error
+	d.fqdn, errs[0] = parseTemplates("fqdn-template", o.FQDNTemplate)
+	d.target, errs[1] = parseTemplates("target-template", o.TargetTemplate)
+	d.fqdnTarget, errs[2] = parseTemplates("fqdn-target-template", o.FQDNTargetTemplate)
+	if o.IgnoreHostname && errs[0] == nil && d.fqdn == nil {
+		errs[3] = errors.New("--ignore-hostname-annotation leaves no name to publish: give --fqdn-template too")
 	}
-	return d, nil
+	return errors.Join(errs[:]...)
+}
+
+// shapes reads what becomes of names, targets and TTLs.
+func (d *Deriver) shapes(o Options) error {
+	var errs []error
+	var err error
+	d.inside, err = networks("target-net-filter", o.TargetNetFilter)
+	errs = append(errs, err)
+	d.outside, err = networks("exclude-target-net", o.ExcludeTargetNets)
+	errs = append(errs, err)
+	d.nat64, err = networks("nat64-networks", o.NAT64Networks)
+	errs = append(errs, err)
+	if slices.ContainsFunc(d.nat64, func(p netip.Prefix) bool { return p.Bits() != 96 || !p.Addr().Is6() }) {
+		errs = append(errs, errors.New("--nat64-networks: a NAT64 network is one of IPv6 with 96 bits; write it like 64:ff9b::/96"))
+	}
+	for _, t := range o.DefaultTargets {
+		if err := d.defaults.parse(t); err != nil {
+			errs = append(errs, fmt.Errorf("--default-targets=%s: %w", t, err))
+		}
+	}
+	if o.ForceDefaultTargets && d.defaults.empty() {
+		errs = append(errs, errors.New("--force-default-targets has nothing to point to: give --default-targets too"))
+	}
+	if d.podDomain != "" {
+		if _, err := parseHost(d.podDomain); err != nil {
+			errs = append(errs, fmt.Errorf("--pod-source-domain=%s: %w", o.PodSourceDomain, err))
+		}
+	}
+	d.ttl = DefaultTTL
+	if seconds := o.MinTTL / time.Second; o.MinTTL < 0 || seconds > dns.MaxTTL {
+		errs = append(errs, fmt.Errorf("--min-ttl=%s: a TTL is at most %d seconds, and not negative", o.MinTTL, dns.MaxTTL))
+	} else if seconds > 0 {
+		d.ttl = uint32(seconds)
+	}
+	return errors.Join(errs...)
+}
+
+// ReadsLabels reports whether the labels of objects are read, beyond those of
+// the kinds that are found by labels.
+func (d *Deriver) ReadsLabels() bool { return !d.labels.Empty() || d.compatibility == molecule }
+
+// ReadsAnnotation reports whether annotations of this full key are read.
+func (d *Deriver) ReadsAnnotation(key string) bool {
+	switch key {
+	case classAnnotation, mateName, moleculeName, kopsExternal, kopsInternal:
+		return true
+	}
+	return strings.HasPrefix(key, "signpost.dev/") || selects(d.annotations, key) ||
+		slices.ContainsFunc(d.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
+}
+
+// ReadsWhole returns those of the kinds of which templates may read anything.
+func (d *Deriver) ReadsWhole(kinds []Kind) []schema.GroupVersionKind {
+	var out []schema.GroupVersionKind
+	for _, k := range kinds {
+		if d.fqdn != nil || d.target != nil || d.fqdnTarget != nil {
+			out = append(out, k.GVK)
+		}
+	}
+	return out
 }
 
 // prefixes returns the annotation prefixes to read, the winning one first.

@@ -17,12 +17,12 @@ func TestOptionsFlags(t *testing.T) {
 	want := source.Options{
 		AnnotationFilter: "a=b", AnnotationPrefix: "dns.example.com/", LabelFilter: "c",
 		IngressClass: []string{"a,b", "c"}, IgnoreIngressTLSSpec: true, PublishInternal: true,
-		ServiceTypeFilter: []string{"NodePort"},
+		ServiceTypeFilter: []string{"NodePort"}, ExcludeUnschedulable: true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(source.Options{}, options(t)); diff != "" {
+	if diff := cmp.Diff(source.Options{ExcludeUnschedulable: true}, options(t)); diff != "" {
 		t.Errorf("without flags (-want +got):\n%s", diff)
 	}
 }
@@ -77,7 +77,7 @@ func TestKinds(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := source.Sources(); !slices.Equal(got, []string{"ingress", "service"}) {
+	if got := source.Sources(); !slices.Equal(got, []string{"ingress", "node", "pod", "service"}) {
 		t.Errorf("Sources() = %q", got)
 	}
 }

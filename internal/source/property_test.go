@@ -31,7 +31,7 @@ func text() *rapid.Generator[string] {
 func objects() *rapid.Generator[runtime.Object] {
 	return rapid.Custom(func(t *rapid.T) runtime.Object {
 		keys := rapid.SampledFrom([]string{"hostname", "internal-hostname", "target", "ttl", "ingress-hostname-source", "alias",
-			"set-identifier", "aws-evaluate-target-health", "aws-weight"})
+			"set-identifier", "aws-evaluate-target-health", "aws-weight", "access", "endpoints-type", "record-type"})
 		prefix := rapid.SampledFrom([]string{"external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/"})
 		meta := metav1.ObjectMeta{Namespace: "ns", Name: "o", Annotations: map[string]string{}}
 		for range rapid.IntRange(0, 6).Draw(t, "annotations") {

@@ -3,6 +3,7 @@ package source
 import (
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
@@ -14,14 +15,33 @@ const (
 	noExternalName  = "spec.externalName is empty"
 )
 
-// service reads the names of the hostname annotation (for the world) and of
-// internal-hostname (for the inside of the cluster). A name in both gets the
-// targets of both.
-func (d *Deriver) service(r *draft, s *corev1.Service) {
-	public, internal := r.hostnames(hostnameKey), r.hostnames(internalHostnameKey)
-	if len(public)+len(internal) == 0 {
-		return
+// annotated reads the names of the hostname annotation (for the world) and of
+// internal-hostname (for the inside of the cluster).
+func (d *Deriver) annotated(r *draft) (public, internal []dns.Name) {
+	if d.ignoreHostname {
+		return nil, nil
 	}
+	return r.hostnames(hostnameKey), r.hostnames(internalHostnameKey)
+}
+
+// service publishes a Service under the names of its annotations, else those of
+// another tool's, else those of templates.
+func (d *Deriver) service(r *draft, s *corev1.Service) {
+	public, internal := d.annotated(r)
+	if !r.asked {
+		d.legacy(r, s)
+	}
+	asked := r.asked
+	public = append(public, d.templated(r, s, asked)...)
+	if len(public)+len(internal) > 0 {
+		d.publish(r, s, public, internal)
+	}
+	d.pairs(r, s, asked)
+}
+
+// publish points names to a Service as its type has it. A name among both the
+// public and the internal ones gets the targets of both.
+func (d *Deriver) publish(r *draft, s *corev1.Service, public, internal []dns.Name) {
 	if t, ok := r.override(); ok {
 		r.point(append(public, internal...), t, "")
 		return
@@ -31,9 +51,9 @@ func (d *Deriver) service(r *draft, s *corev1.Service) {
 		r.point(public, r.balancer(s), pendingBalancer)
 		r.point(internal, r.clusterIP(s), noClusterIP)
 	case typ == corev1.ServiceTypeExternalName:
-		r.point(append(public, internal...), r.external(s), noExternalName)
+		r.point(append(public, internal...), r.externalName(s), noExternalName)
 	case typ == corev1.ServiceTypeClusterIP && s.Spec.ClusterIP == corev1.ClusterIPNone:
-		r.giveUp(plan.NotImplemented, "headless Services are not supported yet: what the Service holds stays as it is; with a target annotation it works now")
+		d.headless(r, s, append(public, internal...))
 	case typ == corev1.ServiceTypeClusterIP:
 		r.point(internal, r.clusterIP(s), noClusterIP)
 		if d.publishInternal {
@@ -41,8 +61,10 @@ func (d *Deriver) service(r *draft, s *corev1.Service) {
 		} else {
 			r.point(public, targets{}, insideOnly)
 		}
+	case typ == corev1.ServiceTypeNodePort:
+		d.nodePort(r, s, append(public, internal...))
 	default:
-		r.giveUp(plan.NotImplemented, "Services of type %s are not supported yet: what the Service holds stays as it is; with a target annotation it works now", typ)
+		r.giveUp(plan.NotImplemented, "Services of type %s are not known here: what the Service holds stays as it is; with a target annotation it works", typ)
 	}
 }
 
@@ -60,14 +82,10 @@ func (r *draft) balancer(s *corev1.Service) targets {
 	if len(s.Spec.ExternalIPs) > 0 {
 		return r.targets("spec.externalIPs", s.Spec.ExternalIPs)
 	}
-	var values []string
-	for _, i := range s.Status.LoadBalancer.Ingress {
-		values = appendSet(values, i.IP, i.Hostname)
-	}
-	return r.targets("status.loadBalancer", values)
+	return r.reported(s)
 }
 
-func (r *draft) external(s *corev1.Service) targets {
+func (r *draft) externalName(s *corev1.Service) targets {
 	if len(s.Spec.ExternalIPs) > 0 {
 		return r.targets("spec.externalIPs", s.Spec.ExternalIPs)
 	}
