@@ -33,24 +33,26 @@ var rooms = map[string][]string{
 	"controller":            {"dns", "plan", "source", "objects", "lease", "events", "provider", "zone"},
 	"publicip":              {"dns", "claim", "plan", "provider"},
 	"console":               {"dns", "controller"},
+	"expose":                {"plan"},
+	"expose/ec2":            {"expose"},
 	"emulator":              {},
 	"cli": {"dns", "claim", "plan", "source", "objects", "lease", "events", "provider", "provider/route53", "zone",
-		"controller", "console", "publicip", "emulator"},
+		"controller", "console", "publicip", "expose", "expose/ec2", "emulator"},
 }
 
 // guarded says which rooms may import packages that drag a world in, or an
 // effect. A prefix ends at a path element.
 var guarded = map[string][]string{
-	"k8s.io":                                 {"source", "objects", "lease", "events", "controller", "cli"},
+	"k8s.io":                                 {"expose", "source", "objects", "lease", "events", "controller", "cli"},
 	"sigs.k8s.io":                            {"source", "objects", "controller", "cli"},
-	"github.com/aws":                         {"provider/route53"},
+	"github.com/aws":                         {"expose/ec2", "provider/route53"},
 	"log":                                    {"objects", "lease", "events", "zone", "controller", "console", "emulator", "cli"},
-	"log/slog":                               {"objects", "lease", "events", "zone", "controller", "console", "emulator", "cli"},
+	"log/slog":                               {"expose", "objects", "lease", "events", "zone", "controller", "console", "emulator", "cli"},
 	"github.com/prometheus":                  {"controller", "console", "cli"},
 	"github.com/alecthomas/kong":             {"cli"},
 	"github.com/miekg/dns":                   {"emulator"},
-	"net/http":                               {"objects", "provider/route53", "controller", "console", "publicip", "emulator", "cli"},
-	"os":                                     {"objects", "lease", "events", "provider/route53", "console", "publicip", "emulator", "cli"},
+	"net/http":                               {"expose/ec2", "objects", "provider/route53", "controller", "console", "publicip", "emulator", "cli"},
+	"os":                                     {"expose/ec2", "objects", "lease", "events", "provider/route53", "console", "publicip", "emulator", "cli"},
 	"testing":                                {"provider/providertest"},
 	"github.com/fsnotify":                    {"objects"},
 	"github.com/google/go-containerregistry": {},

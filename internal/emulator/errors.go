@@ -55,6 +55,9 @@ func (e *Error) document(service, requestID string, messageList bool) any {
 	if e.Status >= 500 {
 		fault = "Receiver"
 	}
+	if service == serviceEC2 {
+		return xmlErrorEC2{Code: e.Code, Message: e.Message, RequestID: requestID}
+	}
 	if service == serviceSTS {
 		return xmlErrorSTS{Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID}
 	}

@@ -200,6 +200,11 @@ func (s *Server) authorise(q *request) *Error {
 	if q.service == serviceMetadata {
 		return nil
 	}
+	return s.permit(q, q.service+":"+q.action, q.resources()...)
+}
+
+// permit refuses an action unless the caller's policy allows it on all of the resources.
+func (s *Server) permit(q *request, action string, resources ...string) *Error {
 	p := s.policies[q.key]
 	if q.session != nil {
 		p = q.session.role.policy
@@ -207,9 +212,8 @@ func (s *Server) authorise(q *request) *Error {
 	if p == nil {
 		return nil
 	}
-	action := q.service + ":" + q.action
 	values := q.conditionValues()
-	for _, resource := range q.resources() {
+	for _, resource := range resources {
 		allowed, denied := false, false
 		for _, st := range p.Statement {
 			if st.applies(action, resource, values) {
@@ -228,8 +232,11 @@ func (s *Server) authorise(q *request) *Error {
 		if denied {
 			why = "with an explicit deny in an identity-based policy"
 		}
-		return refuse(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s%s %s",
-			q.arn(), action, on, why)
+		words := fmt.Sprintf("User: %s is not authorized to perform: %s%s %s", q.arn(), action, on, why)
+		if q.service == serviceEC2 {
+			return refuse(http.StatusForbidden, "UnauthorizedOperation", "You are not authorized to perform this operation. %s", words)
+		}
+		return refuse(http.StatusForbidden, "AccessDenied", "%s", words)
 	}
 	return nil
 }
@@ -249,6 +256,9 @@ func (q *request) resources() []string {
 			return []string{q.query.Get("RoleArn")}
 		}
 		return nil // everybody may ask who they are
+	}
+	if q.service == serviceEC2 {
+		return []string{"*"}
 	}
 	const zones = "arn:aws:route53:::hostedzone/"
 	switch q.action {

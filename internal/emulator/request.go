@@ -41,6 +41,7 @@ func (q *request) zone() string {
 // Actions returns the names of the operations that the emulator knows, sorted.
 func Actions() []string {
 	others := []string{"AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity", ActionToken, ActionMetadata, ActionCredentials}
+	others = append(others, ec2Actions()...)
 	return slices.Sorted(slices.Values(slices.AppendSeq(others, maps.Values(actions()))))
 }
 

@@ -212,6 +212,8 @@ func (s *Server) run(q *request, a *answer) (any, *Error) {
 		return s.metadata(q, a)
 	case serviceSTS:
 		return s.sts(q, a)
+	case serviceEC2:
+		return s.runEC2(q, a)
 	}
 	switch q.action {
 	case "ListHostedZones":

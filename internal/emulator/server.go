@@ -1,7 +1,7 @@
 // Package emulator is Amazon Route 53 on loopback, for the demo, for tests and for trying things out: its REST API
 // (version 2013-04-01), as strict as the service about what it accepts, and authoritative DNS for its zones. Beside
 // it, at the same address, stand what gives credentials: the Security Token Service ([Server.AddRole]), the metadata
-// of an EC2 instance ([Server.SetHost]) and the credentials endpoint of EKS Pod Identity (/v1/credentials).
+// of an EC2 instance ([Server.SetHost]), the calls of EC2 that concern security groups ([Server.AddInstance]) and the credentials endpoint of EKS Pod Identity (/v1/credentials).
 //
 // It hides the wire format, the storage of zones, and every rule by which the service refuses a request. Invariants:
 // a batch of changes happens whole or not at all, and is judged change by change in its order; record sets come in
@@ -48,6 +48,8 @@ type Config struct {
 	MessageList bool
 	// RequireKnownKeys refuses access keys that SetPolicy never named with InvalidClientTokenId.
 	RequireKnownKeys bool
+	// EC2Delay is how long a new security group is not found yet.
+	EC2Delay time.Duration
 	// Log, if not nil, gets a line for every call.
 	Log *slog.Logger
 }
@@ -64,6 +66,7 @@ type Server struct {
 	roles    map[string]*role    // by name
 	sessions map[string]*session // by access key id
 	meta     metadataState
+	ec2      ec2State
 	faults   []*Fault
 	calls    []Call
 	tokens   float64
@@ -104,6 +107,7 @@ func New(cfg Config) *Server {
 		roles:    map[string]*role{},
 		sessions: map[string]*session{},
 		meta:     metadataState{tokens: map[string]time.Time{}, pods: map[string]*session{}},
+		ec2:      ec2State{instances: map[string]*Instance{}, groups: map[string]*SecurityGroup{}},
 		tokens:   cfg.Rate,
 		refilled: time.Now(),
 	}

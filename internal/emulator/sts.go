@@ -14,6 +14,7 @@ import (
 const (
 	serviceDNS      = "route53"
 	serviceSTS      = "sts"
+	serviceEC2      = "ec2"
 	serviceMetadata = "imds" // instance metadata and container credentials, which sign nothing
 )
 
@@ -78,6 +79,8 @@ func queryRequest(r *http.Request, body []byte) (*request, bool) {
 	switch form.Get("Version") {
 	case versionSTS:
 		q.service = serviceSTS
+	case versionEC2:
+		q.service = serviceEC2
 	default:
 		return nil, false
 	}

@@ -112,6 +112,9 @@ const (
 	TargetConflict Reason = "TargetConflict" // targets cannot stand together at one name; one of them is used
 	BadTemplate    Reason = "BadTemplate"    // a template of the flags fails on the object, or names what it lacks
 	Denied         Reason = "Denied"         // the object's Namespace may not ask for the name
+	NoNode         Reason = "NoNode"         // no node can serve a Service that asks for addresses of nodes
+	PortConflict   Reason = "PortConflict"   // another Service has the port on every node that is fit
+	NotOpen        Reason = "NotOpen"        // the firewall has not let the Service's ports in
 	NotImplemented Reason = "NotImplemented" // this version cannot follow what the object asks for; what it holds stays
 )
 

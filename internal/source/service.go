@@ -13,6 +13,7 @@ const (
 	noClusterIP     = "the Service has no cluster IP"
 	insideOnly      = "a ClusterIP Service has no address outside the cluster; use the target or internal-hostname annotation, or --publish-internal-services"
 	noExternalName  = "spec.externalName is empty"
+	notOpen         = "no node is open for it yet; signpost run --expose says why"
 )
 
 // annotated reads the names of the hostname annotation (for the world) and of
@@ -28,6 +29,9 @@ func (d *Deriver) annotated(r *draft) (public, internal []dns.Name) {
 // another tool's, else those of templates.
 func (d *Deriver) service(r *draft, s *corev1.Service) {
 	public, internal := d.annotated(r)
+	if onNodes(s) && !d.ignoreHostname {
+		public = append(public, r.exposedNames(s.Annotations)...)
+	}
 	if !r.asked {
 		d.legacy(r, s)
 	}
@@ -47,6 +51,9 @@ func (d *Deriver) publish(r *draft, s *corev1.Service, public, internal []dns.Na
 		return
 	}
 	switch typ := serviceType(s); {
+	case onNodes(s):
+		r.point(public, r.published(s), notOpen)
+		r.point(internal, r.clusterIP(s), noClusterIP)
 	case typ == corev1.ServiceTypeLoadBalancer:
 		r.point(public, r.balancer(s), pendingBalancer)
 		r.point(internal, r.clusterIP(s), noClusterIP)

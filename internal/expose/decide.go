@@ -1,0 +1,235 @@
+package expose
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// State is how far a member has come.
+type State string
+
+// The states, in their order.
+const (
+	Opening State = "opening" // chosen; no name points at it yet
+	Serving State = "serving" // names point at it
+	Leaving State = "leaving" // names point at it no more, and will be forgotten by Until
+)
+
+// Member is a node that serves a Service.
+type Member struct {
+	Node     string       `json:"node"`
+	Instance string       `json:"instance,omitempty"`
+	Internal []netip.Addr `json:"internal"`
+	Public   []netip.Addr `json:"public"`
+	State    State        `json:"state"`
+	Until    time.Time    `json:"until,omitzero"`
+}
+
+// slack is how much longer than its TTL a name is taken to be remembered: DNS itself takes a moment to change.
+const slack = 30 * time.Second
+
+// Known is what stands for one Service: its ask, nil if it asks for nothing any more, and the members that it notes.
+type Known struct {
+	Ask     *Ask
+	Members []Member
+	Deleted bool // it waits to be gone: nothing is left to wait for
+	// Endpoints are the names of nodes with a ready endpoint of the Service; nil if that is not known.
+	Endpoints map[string]bool
+}
+
+// Choice is what shall be of one Service.
+type Choice struct {
+	Members  []Member // sorted by node
+	Problems []plan.Problem
+	Again    time.Time // when the next member can go; zero if none waits
+}
+
+// Decide chooses the nodes of every Service, by its name as [Ask] prints it. What it decides is done by
+// [Controller]; a member is [Serving] only when that has opened its way.
+//
+// Nodes that serve a Service go on to as long as they are fit, so that names change as little as can be. Of Services that want the same port of one node the
+// older has it.
+func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choice {
+	nodes = slices.Clone(nodes)
+	slices.SortFunc(nodes, older)
+	var order []*Ask
+	out := map[string]Choice{}
+	for name, k := range known {
+		if k.Deleted {
+			out[name] = Choice{}
+			continue
+		}
+		if k.Ask == nil {
+			out[name] = settle(now, k, nil, TTL*time.Second)
+			continue
+		}
+		order = append(order, k.Ask)
+	}
+	slices.SortFunc(order, (*Ask).older)
+	taken := map[string]map[Port]string{} // by node
+	for _, ask := range order {
+		k := known[ask.String()]
+		var choice Choice
+		if ask.Blocked {
+			choice = Choice{Members: k.Members, Problems: ask.Problems}
+		} else {
+			choice = choose(now, k, nodes, taken)
+		}
+		for _, m := range choice.Members {
+			if taken[m.Node] == nil {
+				taken[m.Node] = map[Port]string{}
+			}
+			for _, p := range ask.Ports {
+				taken[m.Node][p] = ask.String()
+			}
+		}
+		out[ask.String()] = choice
+	}
+	return out
+}
+
+// choose takes nodes for one Service.
+func choose(now time.Time, k Known, nodes []Node, taken map[string]map[Port]string) Choice {
+	ask := k.Ask
+	var fit []Node
+	var unfit, conflicts []string
+	for _, n := range nodes {
+		if !ask.Selector.Matches(n.Labels) {
+			continue
+		}
+		if n.Unfit != "" {
+			unfit = append(unfit, n.Name+": "+n.Unfit)
+			continue
+		}
+		if why := conflict(ask, taken[n.Name]); why != "" {
+			conflicts = append(conflicts, n.Name+": "+why)
+			continue
+		}
+		fit = append(fit, n)
+	}
+	problems := ask.Problems
+	add := func(reason plan.Reason, format string, args ...any) {
+		problems = append(slices.Clone(problems), plan.Problem{Reason: reason, Message: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case len(fit) > 0:
+	case len(conflicts) > 0:
+		add(plan.PortConflict, "every fit node serves another Service on a port of this one (%s); use another port, or more nodes", list(conflicts))
+	case len(unfit) > 0:
+		add(plan.NoNode, "no node is fit (%s); what stands stays", list(unfit))
+	default:
+		add(plan.NoNode, "no node matches the selector %q; what stands stays", ask.Selector)
+	}
+	if len(fit) == 0 && len(conflicts) == 0 {
+		return Choice{Members: k.Members, Problems: problems}
+	}
+	rank(fit, k)
+	if ask.Max > 0 && len(fit) > ask.Max {
+		fit = fit[:ask.Max]
+	}
+	choice := settle(now, k, fit, ask.TTL)
+	choice.Problems = problems
+	return choice
+}
+
+func conflict(ask *Ask, taken map[Port]string) string {
+	for _, p := range ask.Ports {
+		if by := taken[p]; by != "" {
+			return fmt.Sprintf("%s has port %s", by, p)
+		}
+	}
+	return ""
+}
+
+// list shows the first of many.
+func list(texts []string) string {
+	const few = 3
+	if len(texts) > few {
+		texts = append(slices.Clone(texts[:few]), fmt.Sprintf("and %d more", len(texts)-few))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// rank puts nodes first that traffic needs, then those that serve, then the oldest. With externalTrafficPolicy Local a
+// node without an endpoint drops what comes.
+func rank(fit []Node, k Known) {
+	class := func(n Node) int {
+		c := 0
+		if k.Ask.Local && k.Endpoints != nil && !k.Endpoints[n.Name] {
+			c += 2
+		}
+		if !slices.ContainsFunc(k.Members, func(m Member) bool { return m.Node == n.Name && m.State != Leaving }) {
+			c++
+		}
+		return c
+	}
+	slices.SortStableFunc(fit, func(a, b Node) int { return class(a) - class(b) })
+}
+
+// settle makes members of the chosen nodes, and has the others leave. While a chosen one is not open yet the others
+// stay where they are: names must point somewhere.
+func settle(now time.Time, k Known, chosen []Node, ttl time.Duration) Choice {
+	var choice Choice
+	opening := false
+	for _, n := range chosen {
+		m := Member{Node: n.Name, Instance: n.Instance, Internal: n.Internal, Public: n.Public, State: Opening}
+		i := slices.IndexFunc(k.Members, func(old Member) bool { return old.Node == n.Name })
+		if i >= 0 && same(k.Members[i], m) && k.Members[i].State == Serving {
+			m.State = Serving
+		}
+		opening = opening || m.State == Opening
+		choice.Members = append(choice.Members, m)
+	}
+	for _, m := range k.Members {
+		if slices.ContainsFunc(chosen, func(n Node) bool { return n.Name == m.Node }) {
+			continue
+		}
+		switch {
+		case m.State == Opening: // no name ever pointed at it
+			continue
+		case m.State == Serving && opening:
+		case m.State == Serving:
+			m.State, m.Until = Leaving, now.Add(ttl+slack)
+		case !now.Before(m.Until):
+			continue
+		}
+		if m.State == Leaving && (choice.Again.IsZero() || m.Until.Before(choice.Again)) {
+			choice.Again = m.Until
+		}
+		choice.Members = append(choice.Members, m)
+	}
+	slices.SortFunc(choice.Members, func(a, b Member) int { return strings.Compare(a.Node, b.Node) })
+	return choice
+}
+
+// same reports whether a member is still at the same addresses.
+func same(a, b Member) bool {
+	return a.Instance == b.Instance && slices.Equal(a.Internal, b.Internal) && slices.Equal(a.Public, b.Public)
+}
+
+// Published returns the addresses at which names shall point, sorted.
+func Published(members []Member) []netip.Addr {
+	var out []netip.Addr
+	for _, m := range members {
+		if m.State == Serving {
+			out = append(out, m.Public...)
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+// Addresses returns those at which the Service takes traffic, sorted: also where names still may lead.
+func Addresses(members []Member) []netip.Addr {
+	var out []netip.Addr
+	for _, m := range members {
+		out = append(out, m.Internal...)
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}

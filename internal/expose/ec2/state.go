@@ -1,0 +1,180 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/signpost-dns/signpost/internal/expose"
+)
+
+// mark is the description of rules of ours.
+const mark = "signpost"
+
+// instance is an EC2 instance.
+type instance struct {
+	id, vpc string
+	groups  []string // of its first network interface
+	eni     string   // that interface, where there are several; else ""
+	tags    map[string]string
+}
+
+// rule is a rule of a group.
+type rule struct {
+	expose.Rule
+	ours bool
+}
+
+// group is a security group of ours or of external-ips.
+type group struct {
+	id, name, vpc string
+	compat        bool // external-ips made it
+	rules         []rule
+}
+
+// state is what EC2 holds that concerns us.
+type state struct {
+	groups    []group
+	instances map[string]instance
+}
+
+type xmlTag struct {
+	Key   string `xml:"key"`
+	Value string `xml:"value"`
+}
+
+type xmlGroups struct {
+	Groups []struct {
+		ID          string `xml:"groupId"`
+		Name        string `xml:"groupName"`
+		VPC         string `xml:"vpcId"`
+		Permissions []struct {
+			Protocol string `xml:"ipProtocol"`
+			From     int32  `xml:"fromPort"`
+			To       int32  `xml:"toPort"`
+			IPv4     []struct {
+				CIDR        string `xml:"cidrIp"`
+				Description string `xml:"description"`
+			} `xml:"ipRanges>item"`
+			IPv6 []struct {
+				CIDR        string `xml:"cidrIpv6"`
+				Description string `xml:"description"`
+			} `xml:"ipv6Ranges>item"`
+		} `xml:"ipPermissions>item"`
+		Tags []xmlTag `xml:"tagSet>item"`
+	} `xml:"securityGroupInfo>item"`
+}
+
+type xmlInstances struct {
+	Reservations []struct {
+		Instances []struct {
+			ID     string `xml:"instanceId"`
+			State  string `xml:"instanceState>name"`
+			VPC    string `xml:"vpcId"`
+			Groups []struct {
+				ID string `xml:"groupId"`
+			} `xml:"groupSet>item"`
+			Interfaces []struct {
+				ID     string `xml:"networkInterfaceId"`
+				Index  int    `xml:"attachment>deviceIndex"`
+				Groups []struct {
+					ID string `xml:"groupId"`
+				} `xml:"groupSet>item"`
+			} `xml:"networkInterfaceSet>item"`
+			Tags []xmlTag `xml:"tagSet>item"`
+		} `xml:"instancesSet>item"`
+	} `xml:"reservationSet>item"`
+}
+
+// read asks for the groups, for the instances that are in them, and only for those others that shall be.
+func (f *Firewall) read(ctx context.Context, want expose.Want) (state, error) {
+	s := state{instances: map[string]instance{}}
+	keys := call()
+	keys.filter(1, "tag-key", f.tag(), f.compatTag())
+	var answer xmlGroups
+	if err := f.client.do(ctx, "DescribeSecurityGroups", keys, &answer); err != nil {
+		return s, err
+	}
+	var ids []string
+	for _, g := range answer.Groups {
+		compat := !slices.Contains(g.Tags, xmlTag{f.tag(), f.cluster})
+		if compat && (!slices.Contains(g.Tags, xmlTag{f.compatTag(), "owned"}) || !strings.HasSuffix(g.Name, "."+f.cluster)) {
+			continue
+		}
+		one := group{id: g.ID, name: g.Name, vpc: g.VPC, compat: compat}
+		for _, p := range g.Permissions {
+			add := func(cidr, description string) {
+				source, err := netip.ParsePrefix(cidr)
+				if err == nil && p.From == p.To {
+					one.rules = append(one.rules, rule{expose.Rule{Port: expose.Port{Protocol: p.Protocol, Number: p.From}, Source: source}, description == mark})
+				}
+			}
+			for _, r := range p.IPv4 {
+				add(r.CIDR, r.Description)
+			}
+			for _, r := range p.IPv6 {
+				add(r.CIDR, r.Description)
+			}
+		}
+		s.groups = append(s.groups, one)
+		ids = append(ids, g.ID)
+	}
+	slices.SortFunc(s.groups, func(a, b group) int { return cmp.Compare(a.id, b.id) })
+	if err := f.instances(ctx, &s, "instance.group-id", ids); err != nil {
+		return s, err
+	}
+	var missing []string
+	for id := range want.Instances {
+		if _, ok := s.instances[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	slices.Sort(missing)
+	return s, f.instances(ctx, &s, "instance-id", missing)
+}
+
+// chunk is how many values a filter takes.
+const chunk = 200
+
+func (f *Firewall) instances(ctx context.Context, s *state, filter string, values []string) error {
+	for part := range slices.Chunk(values, chunk) {
+		q := call()
+		q.filter(1, filter, part...)
+		var answer xmlInstances
+		if err := f.client.do(ctx, "DescribeInstances", q, &answer); err != nil {
+			return err
+		}
+		for _, r := range answer.Reservations {
+			for _, i := range r.Instances {
+				if i.State == "terminated" || i.State == "shutting-down" {
+					continue
+				}
+				one := instance{id: i.ID, vpc: i.VPC, tags: map[string]string{}}
+				for _, g := range i.Groups {
+					one.groups = append(one.groups, g.ID)
+				}
+				for _, t := range i.Tags {
+					one.tags[t.Key] = t.Value
+				}
+				for _, n := range i.Interfaces {
+					if len(i.Interfaces) > 1 && n.Index == 0 {
+						one.eni, one.groups = n.ID, nil
+						for _, g := range n.Groups {
+							one.groups = append(one.groups, g.ID)
+						}
+					}
+				}
+				s.instances[i.ID] = one
+			}
+		}
+	}
+	return nil
+}
+
+func (f *Firewall) tag() string       { return "signpost.dev/cluster" }
+func (f *Firewall) compatTag() string { return "external-ips/" + f.cluster }
+
+func (f *Firewall) groupName() string { return fmt.Sprintf("signpost-%s", f.cluster) }

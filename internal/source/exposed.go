@@ -1,0 +1,53 @@
+package source
+
+import (
+	"cmp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// What `signpost run --expose` writes on a Service, and the load balancer class of those that ask for it.
+const (
+	publishedAnnotation = ownPrefix + "published"
+	nodeAddressClass    = ownPrefix + "node-address"
+)
+
+// Prefixes of annotations beside those of ExternalDNS: Signpost's own, and that of openfresh/external-ips.
+const (
+	ownPrefix         = "signpost.dev/"
+	externalIPsPrefix = "external-ips.alpha.openfresh.github.io/"
+	externalIPsTTL    = "300"
+)
+
+// onNodes reports whether a Service is reached on the addresses of nodes. What stands in its status and its externalIPs
+// are then addresses inside the cluster's network, at which no name shall point.
+func onNodes(s *corev1.Service) bool {
+	_, noted := s.Annotations[publishedAnnotation]
+	class := s.Spec.LoadBalancerClass
+	return noted || class != nil && *class == nodeAddressClass
+}
+
+// published returns the addresses of the nodes that are open for a Service.
+func (r *draft) published(s *corev1.Service) targets {
+	return r.targets("annotation "+publishedAnnotation, appendSet(nil, strings.Split(s.Annotations[publishedAnnotation], ",")...))
+}
+
+// exposedNames reads the names of annotations that only such Services have, and the times to live that go with them.
+func (r *draft) exposedNames(annotations map[string]string) []dns.Name {
+	var names []dns.Name
+	for _, prefix := range []string{ownPrefix, externalIPsPrefix} {
+		n := note{prefix + hostnameKey, annotations[prefix+hostnameKey]}
+		if n.value == "" {
+			continue
+		}
+		if _, ok := r.notes.get(ttlKey); !ok {
+			r.notes.byKey[ttlKey] = note{prefix + ttlKey, cmp.Or(annotations[prefix+ttlKey], externalIPsTTL)}
+		}
+		names = append(names, r.names(n.where(), r.list(n, plan.BadHostname)...)...)
+	}
+	return names
+}
