@@ -42,10 +42,11 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 		return errorf("leave --registry out", "--registry=noop: without claims nothing can be adopted, and everything is ours")
 	}
 	c.rules.Adopt = true
+	c.Expose = exposeOptions{} // to adopt is to change the zone alone
 	dry := c.DryRun
 	c.DryRun = true
 	report, err := c.read(ctx, call)
-	if printErr := c.print(call, report); printErr != nil {
+	if printErr := c.print(call, report, ""); printErr != nil {
 		return printErr
 	}
 	if err != nil || report.Changes() == 0 {

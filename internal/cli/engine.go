@@ -17,6 +17,7 @@ import (
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/events"
+	"github.com/signpost-dns/signpost/internal/expose"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -34,6 +35,7 @@ type engineOptions struct {
 	Source  source.Options  `embed:""`
 	Route53 route53.Options `embed:""`
 	Lease   lease.Options   `embed:""`
+	Expose  exposeOptions   `embed:""`
 	Events  events.Options  `embed:""`
 
 	settings Settings
@@ -45,6 +47,9 @@ type engineOptions struct {
 }
 
 func (o *engineOptions) check() (err error) {
+	if err := o.Expose.check(); err != nil {
+		return err
+	}
 	if o.settings, err = o.Settings(); err != nil {
 		return err
 	}
@@ -86,7 +91,8 @@ type engine struct {
 	feed     objects.Feed
 	provider provider.Provider
 	metrics  *prometheus.Registry
-	recorder *events.Recorder // nil: there are no Events
+	recorder *events.Recorder   // nil: there are no Events
+	exposer  *expose.Controller // nil: none is asked for
 }
 
 // count returns what is counted, which begins with the first call.
@@ -132,7 +138,14 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder}
+	exposer, err := o.exposer(feed, mine, recorder, call)
+	if err != nil {
+		return nil, err
+	}
+	if exposer != nil && !o.Once && !o.DryRun {
+		mine = beside{mine, exposer.Run}
+	}
+	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer}
 	rules := o.rules
 	rules.Traits = p.Traits()
 	rules.Traits.Batch = o.settings.Batch
@@ -155,6 +168,11 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 // once makes one pass, within the time that it may take. Nothing is left undone
 // by halves: a batch under way is finished.
 func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report, error) {
+	if e.exposer != nil && !o.DryRun {
+		if err := e.exposer.Once(ctx); err != nil {
+			return controller.Report{}, err
+		}
+	}
 	if o.Timeout == 0 {
 		return e.Once(ctx)
 	}

@@ -47,6 +47,7 @@ func groups() []kong.Group {
 		{Key: "route53", Title: "Amazon Route 53"},
 		{Key: "changes", Title: "What may change"},
 		{Key: "ownership", Title: "Whose record sets"},
+		{Key: "expose", Title: "Services without a load balancer"},
 		{Key: "pace", Title: "When"},
 		{Key: "rate", Title: "How fast, where our pace will not do"},
 		{Key: "replicas", Title: "Several replicas"},

@@ -3,8 +3,10 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/controller"
@@ -47,23 +49,38 @@ func (c *planCommand) Run(ctx context.Context, call *call) error {
 	progress.show("reading " + e.feed.String() + " and the zones")
 	report, err := c.once(ctx, e)
 	progress.clear()
-	if printErr := c.print(call, report); printErr != nil {
+	exposure, exposeErr := e.preview(ctx)
+	if printErr := c.print(call, report, exposure); printErr != nil {
 		return printErr
 	}
-	switch {
+	switch err = errors.Join(err, exposeErr); {
 	case err != nil:
 		return err
 	case len(report.Holds) > 0:
 		return &Error{Code: exitWaits}
-	case report.Changes() > 0:
+	case report.Changes() > 0 || strings.Contains("\n"+exposure, "\n+ ") || strings.Contains("\n"+exposure, "\n- "):
 		return &Error{Code: exitChanges}
 	}
 	return nil
 }
 
-func (c *planCommand) print(call *call, report controller.Report) error {
+// preview says what would become of Services on node addresses, a line each that begins with +, - or !. What they would
+// be reached at is not in the zones' plans yet: names follow what is open.
+func (e *engine) preview(ctx context.Context) (string, error) {
+	if e.exposer == nil {
+		return "", nil
+	}
+	return e.exposer.Preview(ctx)
+}
+
+func (c *planCommand) print(call *call, report controller.Report, exposure string) error {
 	if c.Output == "json" {
-		text, err := json.MarshalIndent(jsonReport(report), "", "  ")
+		out := jsonReport(report)
+		out.Exposure = slices.Collect(strings.SplitSeq(strings.TrimSuffix(exposure, "\n"), "\n"))
+		if exposure == "" {
+			out.Exposure = nil
+		}
+		text, err := json.MarshalIndent(out, "", "  ")
 		if err != nil {
 			return fmt.Errorf("print the plan: %w", err)
 		}
@@ -75,6 +92,9 @@ func (c *planCommand) print(call *call, report controller.Report) error {
 		for line := range strings.Lines(z.Plan.String()) {
 			b.WriteString(paintDiff(paint, line))
 		}
+	}
+	for line := range strings.Lines(exposure) {
+		b.WriteString(paintDiff(paint, line))
 	}
 	for _, h := range report.Holds {
 		b.WriteString(paintDiff(paint, "! "+h.Error()+"; to approve: "+h.Command+"\n"))
@@ -104,8 +124,9 @@ func paintDiff(paint func(code, text string) string, line string) string {
 type (
 	planJSON struct {
 		Zones    []zoneJSON    `json:"zones"`
-		Refusals []refusalJSON `json:"refusals"` // of names that no zone holds
-		Problems []problemJSON `json:"problems"` // of objects
+		Refusals []refusalJSON `json:"refusals"`           // of names that no zone holds
+		Problems []problemJSON `json:"problems"`           // of objects
+		Exposure []string      `json:"exposure,omitempty"` // with --expose, as in the text
 	}
 	problemJSON struct {
 		Object  string `json:"object"`

@@ -19,7 +19,8 @@ import (
 
 // Controller keeps Services on the addresses of nodes.
 type Controller struct {
-	Client kubernetes.Interface
+	Client    kubernetes.Interface
+	Namespace string // of the Services; "" is all
 	// Firewall returns the firewall for what the nodes are; it is asked before each pass.
 	Firewall func(ctx context.Context, onEC2 bool) (Firewall, error)
 	// OnEC2 says whether nodes must be EC2 instances; nil: they must if any is one.

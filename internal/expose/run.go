@@ -26,7 +26,7 @@ const (
 
 // Run makes passes whenever Services, nodes or endpoints change, until ctx ends. What fails is told and tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	factory := informers.NewSharedInformerFactory(c.Client, 0)
+	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace))
 	happened := make(chan struct{}, 1)
 	poke := func(any) {
 		select {
@@ -101,7 +101,7 @@ func (c *Controller) loop(ctx context.Context, happened <-chan struct{}, read fu
 
 // list reads the cluster once.
 func (c *Controller) list(ctx context.Context) (*world, error) {
-	services, err := c.Client.CoreV1().Services("").List(ctx, metav1.ListOptions{})
+	services, err := c.Client.CoreV1().Services(c.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list services: %w", err)
 	}
@@ -109,7 +109,7 @@ func (c *Controller) list(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list nodes: %w", err)
 	}
-	endpoints, err := c.Client.DiscoveryV1().EndpointSlices("").List(ctx, metav1.ListOptions{})
+	endpoints, err := c.Client.DiscoveryV1().EndpointSlices(c.Namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list endpointslices: %w", err)
 	}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/client-go/kubernetes"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/signpost-dns/signpost/internal/events"
+	"github.com/signpost-dns/signpost/internal/expose"
+	"github.com/signpost-dns/signpost/internal/expose/ec2"
+	"github.com/signpost-dns/signpost/internal/lease"
+	"github.com/signpost-dns/signpost/internal/objects"
+	"github.com/signpost-dns/signpost/internal/plan"
+)
+
+// exposeOptions are the flags of Services on node addresses.
+type exposeOptions struct {
+	Expose      bool   `name:"expose" group:"expose" help:"Let Services be reached on the addresses of nodes, without a load balancer: those of the class signpost.dev/node-address, and those with annotations of external-ips."`
+	Firewall    string `name:"firewall" group:"expose" enum:",ec2,none" default:"" placeholder:"KIND" help:"With --expose, what lets traffic reach the nodes: ec2 (security groups) or none. Not given: ec2 where nodes are EC2 instances."`
+	ClusterName string `name:"cluster-name" group:"expose" placeholder:"NAME" help:"With --firewall=ec2, tells this cluster's security group from others. Not given: what the tags KubernetesCluster or kubernetes.io/cluster/NAME of the instances say."`
+}
+
+func (o exposeOptions) check() error {
+	if !o.Expose && (o.Firewall != "" || o.ClusterName != "") {
+		return errorf("add --expose", "--firewall and --cluster-name mean nothing without --expose")
+	}
+	return nil
+}
+
+// exposer makes the controller of Services on node addresses; nil if none is asked for.
+func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *events.Recorder, call *call) (*expose.Controller, error) {
+	if !o.Expose.Expose {
+		return nil, nil
+	}
+	cluster, ok := feed.(*objects.Cluster)
+	if !ok {
+		return nil, errorf("take --objects away: Services are changed, which a directory cannot follow", "--expose needs an API server")
+	}
+	client, err := kubernetes.NewForConfig(cluster.Config())
+	if err != nil {
+		return nil, errorf("check --kubeconfig and --server", "connect for --expose: %w", err)
+	}
+	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(),
+		May: func() error { return mine.Check(lease.Slack) }}
+	if o.Expose.Firewall != "" {
+		onEC2 := o.Expose.Firewall == "ec2"
+		c.OnEC2 = &onEC2
+	}
+	if recorder != nil {
+		c.Report = func(s *corev1.Service, problems []plan.Problem) {
+			about := events.Ref{Kind: corev1.SchemeGroupVersion.WithKind("Service"), Namespace: s.Namespace, Name: s.Name}
+			for _, p := range problems {
+				recorder.Tell(events.Note{About: about, Reason: string(p.Reason), Action: "Expose", Text: p.Message})
+			}
+		}
+	}
+	return c, nil
+}
+
+// firewall makes the firewall when it is first known which, and keeps it.
+func (o exposeOptions) firewall() func(context.Context, bool) (expose.Firewall, error) {
+	var made *ec2.Firewall
+	return func(ctx context.Context, onEC2 bool) (expose.Firewall, error) {
+		if !onEC2 {
+			return expose.None{}, nil
+		}
+		if made == nil {
+			var err error
+			if made, err = ec2.New(ctx, o.ClusterName); err != nil {
+				return nil, err
+			}
+		}
+		return made, nil
+	}
+}
+
+// beside is a lease whose holder does other work beside what it is led for.
+type beside struct {
+	lease.Lease
+	work func(context.Context) error
+}
+
+// Run leads both for as long as the lease lasts, or until one of them ends.
+func (b beside) Run(ctx context.Context, lead func(context.Context) error) error {
+	return b.Lease.Run(ctx, func(leading context.Context) error {
+		working, stop := context.WithCancel(leading)
+		done := make(chan error, 1)
+		go func() { done <- b.work(working) }()
+		err := lead(leading)
+		stop()
+		return errors.Join(err, <-done)
+	})
+}
