@@ -159,7 +159,7 @@ func (j *judge) Keep(key dns.Key) (plan.Reason, string) {
 // moves reports whether what nobody wants in this zone is wanted in another.
 func (j *judge) moves(key dns.Key) bool {
 	c := j.k.c
-	return len(c.index.at(key.Name)) > 0 && !c.places.hold(j.k.zone, key.Name) && c.places.placed(key.Name)
+	return len(c.index.at(key.Name)) > 0 && !c.holdsIn(j.k.zone, key.Name) && c.places.placed(key.Name)
 }
 
 // Applied is part of [zone.Guard].

@@ -91,7 +91,7 @@ func (c *Controller) measure() {
 // standing returns what each zone that holds a name has there.
 func (c *Controller) standing(n dns.Name) []map[dns.Key]bool {
 	var out []map[dns.Key]bool
-	for _, z := range c.places.of(n) {
+	for _, z := range c.zonesOf(n) {
 		have := map[dns.Key]bool{}
 		if k := c.keepers[z.ID]; k != nil {
 			k.worker.Look(func(m *zone.Image) {

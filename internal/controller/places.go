@@ -2,6 +2,7 @@ package controller
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 )
@@ -12,10 +13,10 @@ type place struct {
 	name dns.Name
 }
 
-// places finds the zones that hold a name: the public and the private one with
-// the longest apex, at a cost that does not depend on how many zones there are.
-// Of several zones with one apex one is used, once it has been decided which, and
-// the others are left alone.
+// places finds the zones that hold a name, as [dns.ZonesFor] does, at a cost that
+// does not depend on how many zones there are: the public one with the longest
+// apex, and every private one. Of several public zones with one apex one is used,
+// once it has been decided which, and the others are left alone.
 type places struct {
 	zones   []dns.Zone
 	public  map[dns.Name]*apex
@@ -25,7 +26,7 @@ type places struct {
 // apex is the zones of one name and visibility.
 type apex struct {
 	zones  []dns.Zone
-	chosen string // ID; "": not decided yet
+	chosen string // ID, of public zones; "": not decided yet
 }
 
 // newPlaces returns the places of these zones. What was decided before between
@@ -43,12 +44,13 @@ func newPlaces(zones []dns.Zone, before places) places {
 			a.chosen = z.ID
 		}
 	}
-	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
-		for _, a := range byApex {
-			if len(a.zones) == 1 {
-				a.chosen = a.zones[0].ID
-			}
+	for _, a := range p.public {
+		if len(a.zones) == 1 {
+			a.chosen = a.zones[0].ID
 		}
+	}
+	for _, a := range p.private {
+		slices.SortFunc(a.zones, func(x, y dns.Zone) int { return strings.Compare(x.ID, y.ID) })
 	}
 	return p
 }
@@ -60,20 +62,44 @@ func (p places) side(z dns.Zone) map[dns.Name]*apex {
 	return p.public
 }
 
-// of returns the zones that hold a name: none where it is not decided yet which
-// of several does.
+// of returns the zones that hold a name: no public one where it is not decided
+// yet which of several does.
 func (p places) of(n dns.Name) []dns.Zone {
 	var out []dns.Zone
-	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
-		if a := longest(byApex, n); a != nil {
-			for _, z := range a.zones {
-				if z.ID == a.chosen {
-					out = append(out, z)
-				}
-			}
+	if a := longest(p.public, n); a != nil {
+		out = a.used(out)
+	}
+	if len(p.private) == 0 {
+		return out
+	}
+	for at := n; ; _, at = at.Cut() {
+		if a := p.private[at]; a != nil {
+			out = append(out, a.zones...)
+		}
+		if at == dns.Root {
+			return out
 		}
 	}
-	return out
+}
+
+// used appends the zone that is chosen, if one is.
+func (a *apex) used(to []dns.Zone) []dns.Zone {
+	for _, z := range a.zones {
+		if z.ID == a.chosen {
+			to = append(to, z)
+		}
+	}
+	return to
+}
+
+// pinned returns the zone of this ID, if a name can lie in it.
+func (p places) pinned(n dns.Name, id string) (dns.Zone, bool) {
+	for _, z := range p.zones {
+		if z.ID == id {
+			return z, n.Within(z.Name)
+		}
+	}
+	return dns.Zone{}, false
 }
 
 // placed reports whether any zone is there for a name, be it decided which or not.
@@ -83,12 +109,8 @@ func (p places) placed(n dns.Name) bool {
 
 // undecided reports whether it is not decided yet which zone holds a name.
 func (p places) undecided(n dns.Name) bool {
-	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
-		if a := longest(byApex, n); a != nil && a.chosen == "" {
-			return true
-		}
-	}
-	return false
+	a := longest(p.public, n)
+	return a != nil && a.chosen == ""
 }
 
 func longest(byApex map[dns.Name]*apex, n dns.Name) *apex {
@@ -109,19 +131,19 @@ func (p places) hold(z dns.Zone, n dns.Name) bool {
 		return false
 	}
 	a := longest(p.side(z), n)
-	return a != nil && a.chosen == z.ID
+	return a != nil && (z.Private || a.chosen == z.ID)
 }
 
 // used reports whether a zone is the one of its name that is used.
 func (p places) used(z dns.Zone) bool {
 	a := p.side(z)[z.Name]
-	return a != nil && a.chosen == z.ID
+	return a != nil && (z.Private || a.chosen == z.ID)
 }
 
 // tie returns the zones of the name and visibility of z, if there are several and
 // it is not decided which is used.
 func (p places) tie(z dns.Zone) []dns.Zone {
-	if a := p.side(z)[z.Name]; a != nil && a.chosen == "" {
+	if a := p.side(z)[z.Name]; a != nil && !z.Private && a.chosen == "" {
 		return a.zones
 	}
 	return nil
@@ -150,12 +172,10 @@ func (p places) decide(z dns.Zone) { p.side(z)[z.Name].chosen = z.ID }
 // there: the ones from which it may be on its way.
 func (p places) above(n dns.Name) []dns.Zone {
 	var out []dns.Zone
-	for _, byApex := range []map[dns.Name]*apex{p.public, p.private} {
-		for at := n; at != dns.Root; {
-			_, at = at.Cut()
-			if a := byApex[at]; a != nil && longest(byApex, n) != a {
-				out = append(out, slices.DeleteFunc(slices.Clone(a.zones), func(z dns.Zone) bool { return z.ID != a.chosen })...)
-			}
+	for at := n; at != dns.Root; {
+		_, at = at.Cut()
+		if a := p.public[at]; a != nil && longest(p.public, n) != a {
+			out = a.used(out)
 		}
 	}
 	return out

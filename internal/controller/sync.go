@@ -136,7 +136,7 @@ func (k *keeper) wanted() zone.Wanted {
 	c := k.c
 	return zone.Wanted{
 		At: func(n dns.Name) []plan.Want {
-			if !c.places.hold(k.zone, n) {
+			if !c.holdsIn(k.zone, n) {
 				return nil
 			}
 			return c.index.at(n)

@@ -14,11 +14,46 @@ import (
 func (c *Controller) placed() map[string][]dns.Name {
 	out := map[string][]dns.Name{}
 	for n := range c.index.names() {
-		for _, z := range c.places.of(n) {
+		for _, z := range c.zonesOf(n) {
 			out[z.ID] = append(out[z.ID], n)
 		}
 	}
 	return out
+}
+
+// zonesOf returns the zones that hold a name, and those to which a want of it is
+// pinned: the planner leaves out of each zone what is pinned to another. The
+// caller holds the lock.
+func (c *Controller) zonesOf(n dns.Name) []dns.Zone {
+	zones := c.places.of(n)
+	for _, w := range c.index.at(n) {
+		if w.Zone == "" {
+			continue
+		}
+		if z, ok := c.places.pinned(n, w.Zone); ok && !slices.Contains(zones, z) {
+			zones = append(zones, z)
+		}
+	}
+	return zones
+}
+
+// holdsIn reports whether a zone is one of those of [Controller.zonesOf].
+func (c *Controller) holdsIn(z dns.Zone, n dns.Name) bool {
+	return c.places.hold(z, n) ||
+		n.Within(z.Name) && slices.ContainsFunc(c.index.at(n), func(w plan.Want) bool { return w.Zone == z.ID })
+}
+
+// astray returns the first want that is pinned to a zone which cannot hold it.
+func (c *Controller) astray(n dns.Name, wants []plan.Want) (plan.Want, bool) {
+	for _, w := range wants {
+		if w.Zone == "" {
+			continue
+		}
+		if _, ok := c.places.pinned(n, w.Zone); !ok {
+			return w, true
+		}
+	}
+	return plan.Want{}, false
 }
 
 // unplaced tells which of the names are wanted and held by no zone. The caller
@@ -27,7 +62,17 @@ func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
 	var out []plan.Refusal
 	for _, n := range names {
 		wants := c.index.at(n)
-		if len(wants) == 0 || !c.Rules.Filter.Match(n) || c.places.placed(n) {
+		if len(wants) == 0 || !c.Rules.Filter.Match(n) {
+			continue
+		}
+		if w, ok := c.astray(n, wants); ok {
+			out = append(out, plan.Refusal{
+				Key: w.Set.Key, Objects: []plan.Object{w.By}, Reason: plan.NoZone,
+				Message: fmt.Sprintf("it is pinned to the zone %s, which is not used here or cannot hold %s; correct the annotation aws-hosted-zone-id", w.Zone, n.Host()),
+			})
+			continue
+		}
+		if c.places.placed(n) {
 			continue
 		}
 		out = append(out, plan.Refusal{

@@ -1,7 +1,9 @@
 package dns
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -17,44 +19,35 @@ type Zone struct {
 func (z Zone) String() string { return string(z.Name) + " (" + z.ID + ")" }
 
 // ZonesFor returns the zones that hold name: of the public ones the one with
-// the longest apex, and of the private ones likewise, since a name may have
-// one answer inside and one outside. Two public zones of one apex leave a
-// choice; it falls on the lowest ID, so that it is stable.
+// the longest apex, and all private ones, sorted by apex, longest first, and ID.
+// Which private zone answers depends on the network that asks, and a network
+// may be bound to any of them. Two public zones of one apex leave a choice; it
+// falls on the lowest ID, so that it is stable.
 func ZonesFor(name Name, zones []Zone) []Zone {
-	var public, private *Zone
-	for i := range zones {
-		z := &zones[i]
-		if !name.Within(z.Name) {
-			continue
-		}
-		best := &public
-		if z.Private {
-			best = &private
-		}
-		if *best == nil || closer(z, *best) {
-			*best = z
+	var public, private []Zone
+	for _, z := range zones {
+		switch {
+		case !name.Within(z.Name):
+		case z.Private:
+			private = append(private, z)
+		case len(public) == 0 || closer(z, public[0]) < 0:
+			public = []Zone{z}
 		}
 	}
-	var out []Zone
-	for _, z := range []*Zone{public, private} {
-		if z != nil {
-			out = append(out, *z)
-		}
-	}
-	return out
+	slices.SortFunc(private, closer)
+	return append(public, private...)
 }
 
-func closer(a, b *Zone) bool {
-	if len(a.Name) != len(b.Name) {
-		return len(a.Name) > len(b.Name)
-	}
-	return a.ID < b.ID
+func closer(a, b Zone) int {
+	return cmp.Or(cmp.Compare(len(b.Name), len(a.Name)), cmp.Compare(a.ID, b.ID))
 }
 
 // Filter chooses names by domain, as ExternalDNS's --domain-filter and
 // --exclude-domains do. The zero value admits every name.
 type Filter struct {
 	include, exclude []suffix
+
+	in, out *regexp.Regexp // where one is there the lists mean nothing
 }
 
 // suffix admits names below name, and name itself unless strict.
@@ -76,6 +69,25 @@ func NewFilter(include, exclude []string) (Filter, error) {
 		return Filter{}, err
 	}
 	return Filter{include: in, exclude: ex}, nil
+}
+
+// NewRegexFilter reads what stands in the lists' place: expressions (RE2) that
+// names have to match, and must not. They see the name without its final dot
+// and in whatever case; an empty one is none.
+func NewRegexFilter(include, exclude string) (Filter, error) {
+	in, err := expression(include)
+	if err != nil {
+		return Filter{}, err
+	}
+	out, err := expression(exclude)
+	return Filter{in: in, out: out}, err
+}
+
+func expression(text string) (*regexp.Regexp, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return regexp.Compile("(?i)" + text)
 }
 
 func suffixes(list []string) ([]suffix, error) {
@@ -101,6 +113,10 @@ func suffixes(list []string) ([]suffix, error) {
 
 // Match reports whether the filter admits name.
 func (f Filter) Match(name Name) bool {
+	if f.in != nil || f.out != nil {
+		host := name.Host()
+		return (f.out == nil || !f.out.MatchString(host)) && (f.in == nil || f.in.MatchString(host))
+	}
 	in := func(s suffix) bool { return name.Within(s.name) && !(s.strict && name == s.name) }
 	if slices.ContainsFunc(f.exclude, in) {
 		return false
@@ -117,4 +133,11 @@ func (f Filter) MatchZone(apex Name) bool {
 	}
 	return slices.ContainsFunc(f.include, func(s suffix) bool { return s.strict && s.name == apex }) &&
 		!slices.ContainsFunc(f.exclude, func(s suffix) bool { return apex.Within(s.name) })
+}
+
+// MatchParent reports whether a zone of this apex holds one of the domains that
+// the filter names, all below it.
+func (f Filter) MatchParent(apex Name) bool {
+	return slices.ContainsFunc(f.include, func(s suffix) bool { return s.name.Within(apex) }) &&
+		!slices.ContainsFunc(f.exclude, func(s suffix) bool { return apex.Within(s.name) && !(s.strict && apex == s.name) })
 }

@@ -11,11 +11,12 @@ func TestZonesFor(t *testing.T) {
 		{ID: "Z9", Name: "example.com."}, {ID: "Z1", Name: "example.com."},
 		{ID: "Z2", Name: "sub.example.com."}, {ID: "P1", Name: "example.com.", Private: true},
 		{ID: "Z3", Name: "ample.com."},
+		{ID: "P3", Name: "sub.example.com.", Private: true}, {ID: "P2", Name: "sub.example.com.", Private: true},
 	}
 	for name, want := range map[Name][]string{
 		"www.example.com.":     {"Z1", "P1"},
 		"example.com.":         {"Z1", "P1"},
-		"www.sub.example.com.": {"Z2", "P1"},
+		"www.sub.example.com.": {"Z2", "P2", "P3", "P1"},
 		"www.ample.com.":       {"Z3"},
 		"www.example.org.":     nil,
 	} {
@@ -88,6 +89,67 @@ func TestAliasZone(t *testing.T) {
 	} {
 		if got, ok := traits.AliasZone(target); got.ID != want || ok != (want != "") {
 			t.Errorf("AliasZone(%s) = %v, %t; want %q", target, got, ok, want)
+		}
+	}
+}
+
+func TestRegexFilter(t *testing.T) {
+	for _, tt := range []struct {
+		include, exclude string
+		in, out          []Name
+	}{
+		{"", "", []Name{"a.example.com."}, nil},
+		{`\.example\.com$`, "", []Name{"a.example.com.", "b.a.example.com."}, []Name{"example.com.", "a.example.com.au."}},
+		{"", `^internal\.`, []Name{"a.example.com."}, []Name{"internal.example.com."}},
+		{`Example\.COM$`, `^internal\.`, []Name{"a.example.com."}, []Name{"internal.example.com.", "a.example.net."}},
+	} {
+		f, err := NewRegexFilter(tt.include, tt.exclude)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range tt.in {
+			if !f.Match(n) || !f.MatchZone(n) {
+				t.Errorf("%q without %q does not admit %s", tt.include, tt.exclude, n)
+			}
+		}
+		for _, n := range tt.out {
+			if f.Match(n) || f.MatchZone(n) {
+				t.Errorf("%q without %q admits %s", tt.include, tt.exclude, n)
+			}
+		}
+	}
+	if _, err := NewRegexFilter("a(", ""); err == nil {
+		t.Error("no error for an open parenthesis")
+	}
+	if _, err := NewRegexFilter("", "[z-a]"); err == nil {
+		t.Error("no error for a range the wrong way round")
+	}
+}
+
+func TestMatchParent(t *testing.T) {
+	for _, tt := range []struct {
+		include, exclude []string
+		in, out          []Name
+	}{
+		{include: []string{"team.sub.example.com"}, in: []Name{"example.com.", "sub.example.com.", "team.sub.example.com."},
+			out: []Name{"a.team.sub.example.com.", "ple.com.", "example.net."}},
+		{include: []string{"team.example.com"}, exclude: []string{"example.com"}, out: []Name{"example.com."}},
+		{include: []string{".example.com"}, in: []Name{"example.com.", "com."}},
+		{out: []Name{"example.com."}},
+	} {
+		f, err := NewFilter(tt.include, tt.exclude)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range tt.in {
+			if !f.MatchParent(n) {
+				t.Errorf("%q without %q: %s is no parent", tt.include, tt.exclude, n)
+			}
+		}
+		for _, n := range tt.out {
+			if f.MatchParent(n) {
+				t.Errorf("%q without %q: %s is a parent", tt.include, tt.exclude, n)
+			}
 		}
 	}
 }
