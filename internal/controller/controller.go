@@ -75,7 +75,7 @@ func New(c Config) *Controller {
 	if c.Approvals == nil {
 		c.Approvals = noApprovals{}
 	}
-	governor := zone.NewGovernor(zone.GovernorConfig{Waited: c.Metrics.waited})
+	governor := zone.NewGovernors(zone.GovernorConfig{Waited: c.Metrics.waited})
 	c.Metrics.governor.Store(governor)
 	account := zone.Account{Governor: governor, Accepted: c.Metrics.batch, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
 	if c.Lease == nil {
@@ -161,7 +161,7 @@ func (c *Controller) take() {
 	defer c.mu.RUnlock()
 	work := map[*keeper][]dns.Name{}
 	for _, n := range touched {
-		for _, z := range c.places.of(n) {
+		for _, z := range c.zonesOf(n) {
 			if k := c.keepers[z.ID]; k != nil {
 				work[k] = append(work[k], n)
 			}

@@ -30,7 +30,7 @@ type Metrics struct {
 	waits, requests       *prometheus.HistogramVec
 	batches, latency      prometheus.Histogram
 
-	governor atomic.Pointer[zone.Governor]
+	governor atomic.Pointer[zone.Governors]
 	figures  atomic.Pointer[Controller]
 }
 

@@ -24,7 +24,10 @@ const (
 
 // Account is what the workers of all zones of one account share.
 type Account struct {
-	Governor *Governor
+	// Governor is a [Governor], or [Governors] where there are several accounts.
+	Governor interface {
+		Wait(ctx context.Context, p Priority, zoneID string) (Turn, error)
+	}
 	// MayWrite returns how long a write that begins now may last, or why none may
 	// begin. It is asked before each. Nil: nobody else writes.
 	MayWrite func() (time.Duration, error)
