@@ -25,6 +25,7 @@ type ledger struct {
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
 	open     map[plan.Reason]int
 	wished   []string                   // permissions that would help
+	warned   []string                   // what the provider warned of the last time
 	failures map[string]map[string]bool // what was told of a zone, "" for the list of zones, since all was well with it
 	history  history
 }
@@ -104,6 +105,18 @@ func (l *ledger) retell() {
 	for _, p := range l.report() {
 		l.notes.problem(p.Object, p.Problem)
 	}
+}
+
+// warnings tells of what the provider warns of now, and told not the last time.
+func (l *ledger) warnings(all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, warning := range all {
+		if !slices.Contains(l.warned, warning) {
+			l.log.Warn(warning)
+		}
+	}
+	l.warned = all
 }
 
 // wishes tells of permissions that would help and are not there.

@@ -96,6 +96,9 @@ const noZoneHint = "check --domain-filter, --zone-id-filter and --aws-zone-type 
 // wisher is a provider that can name what would help it and was not granted.
 type wisher interface{ Wishes() []string }
 
+// warner is a provider that knows of trouble to come in a zone.
+type warner interface{ Warnings() []string }
+
 // adopt has a keeper for each zone of a list, and none for others.
 func (c *Controller) adopt(t *tenure, list zoneList) {
 	c.state.note("", list.err)
@@ -105,6 +108,9 @@ func (c *Controller) adopt(t *tenure, list zoneList) {
 	}
 	if w, ok := c.Provider.(wisher); ok {
 		c.ledger.wishes(w.Wishes())
+	}
+	if w, ok := c.Provider.(warner); ok {
+		c.ledger.warnings(w.Warnings())
 	}
 	c.reckon(t.ctx, "", list.err, true)
 	if list.err != nil || slices.Equal(list.zones, c.places.zones) {

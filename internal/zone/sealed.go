@@ -103,3 +103,11 @@ func (s *sealed) Wishes() []string {
 	}
 	return nil
 }
+
+// Warnings returns what the provider warns of, if it can.
+func (s *sealed) Warnings() []string {
+	if w, ok := s.Provider.(interface{ Warnings() []string }); ok {
+		return w.Warnings()
+	}
+	return nil
+}

@@ -68,3 +68,22 @@ func TestSealed(t *testing.T) {
 	}
 	apply(dns.Change{Old: &seen})
 }
+
+// speaker is a provider with words for people.
+type speaker struct{ *memory.Provider }
+
+func (speaker) Wishes() []string   { return []string{"wish"} }
+func (speaker) Warnings() []string { return []string{"warning"} }
+
+// TestSealedPassesWordsOn shows that what a provider says to people is heard with
+// encryption too.
+func TestSealedPassesWordsOn(t *testing.T) {
+	seal, err := claim.NewSeal("0123456789abcdef0123456789abcdef", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Sealed(speaker{memory.New(dns.Traits{})}, seal).(*sealed)
+	if w := append(p.Wishes(), p.Warnings()...); len(w) != 2 || w[0] != "wish" || w[1] != "warning" {
+		t.Errorf("it says %q", w)
+	}
+}

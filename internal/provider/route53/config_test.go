@@ -176,8 +176,15 @@ func TestFlags(t *testing.T) {
 	want := []flag{
 		{"zone-id-filter", "", "", "none"},
 		{"aws-zone-type", ",public,private", "", ""},
+		{"aws-zone-tags", "", "", "none"},
+		{"aws-zone-match-parent", "", "", ""},
+		{"aws-profile", "", "", "none"},
+		{"aws-assume-role", "", "", ""},
+		{"aws-assume-role-external-id", "", "", ""},
 		{"aws-evaluate-target-health", "", "true", ""},
 		{"aws-prefer-cname", "", "", ""},
+		{"prefer-alias", "", "", ""},
+		{"aws-alias-by-ip-address-type", "", "", ""},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

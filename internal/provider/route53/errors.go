@@ -120,6 +120,7 @@ func (p *Provider) judge(e *provider.Error, batch dns.Batch, refused smithy.APIE
 	case slices.Contains(throttlingCodes, code) || status == http.StatusTooManyRequests:
 		e.Kind = provider.ErrThrottled
 	case slices.Contains(credentialCodes, code):
+		p.renew()
 		e.Kind, e.Hint = provider.ErrDenied, credentialHint(code)
 	case code == codeNoSuchZone:
 		e.Kind, e.Hint = provider.ErrDenied, "the zone was deleted, or it belongs to another account than the credentials"
@@ -171,6 +172,8 @@ var deniedDeletion = regexp.MustCompile(`\bDELETE\b`)
 
 func (p *Provider) permissionHint(op, zone string) string {
 	switch op {
+	case opTags:
+		return "allow route53:" + opTags + " on " + p.arn("*") + ", or choose zones by other means than --aws-zone-tags"
 	case "ListHostedZones":
 		return "allow route53:ListHostedZones on *, or name the zones by complete ID with --zone-id-filter"
 	case opChange:

@@ -16,16 +16,21 @@ package route53
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	api "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -33,12 +38,20 @@ import (
 )
 
 // Options are the flags of this provider, named as ExternalDNS names them. Those
-// on health and CNAMEs are for planning; the provider itself does not read them.
+// from EvaluateTargetHealth on are for planning; the provider itself does not
+// read them.
 type Options struct {
 	ZoneIDFilter         []string `name:"zone-id-filter" group:"route53" sep:"none" placeholder:"ID" help:"Only zones whose ID ends in this. Repeatable. A complete ID makes the permission to list zones unnecessary."`
 	ZoneType             string   `name:"aws-zone-type" group:"route53" enum:",public,private" default:"" help:"Only zones of this type: public or private. Empty: both."`
+	ZoneTags             []string `name:"aws-zone-tags" group:"route53" sep:"none" placeholder:"KEY[=VALUE]" help:"Only zones with this tag. Repeatable; all must be there."`
+	ZoneMatchParent      bool     `name:"aws-zone-match-parent" group:"route53" negatable:"" help:"A domain of --domain-filter also chooses the zones above it."`
+	Profiles             []string `name:"aws-profile" group:"route53" sep:"none" placeholder:"NAME" help:"A profile of the AWS configuration, which stands for an account. Repeatable. Not given: what the environment says."`
+	AssumeRole           string   `name:"aws-assume-role" group:"route53" placeholder:"ARN" help:"Assume this role, with the credentials of each profile."`
+	ExternalID           string   `name:"aws-assume-role-external-id" group:"route53" placeholder:"ID" secret:"" help:"The external ID that the role asks for."`
 	EvaluateTargetHealth bool     `name:"aws-evaluate-target-health" group:"route53" default:"true" negatable:"" help:"Aliases follow the health of their target."`
-	PreferCNAME          bool     `name:"aws-prefer-cname" group:"route53" help:"Write a CNAME where a load balancer's host name would become an alias."`
+	PreferCNAME          bool     `name:"aws-prefer-cname" group:"route53" negatable:"" help:"Write a CNAME where a load balancer's host name would become an alias."`
+	PreferAlias          bool     `name:"prefer-alias" group:"route53" negatable:"" help:"Write an alias for every CNAME that can be one, unless its object says otherwise."`
+	AliasByStack         bool     `name:"aws-alias-by-ip-address-type" group:"route53" negatable:"" help:"Write no AAAA alias to a load balancer that its object says has IPv4 only. Otherwise A and AAAA always go together."`
 
 	// OnRequest, if not nil, is told of each request when it has ended. It is
 	// called concurrently.
@@ -77,25 +90,85 @@ type Provider struct {
 	traits    dns.Traits
 	partition string // of the account's ARNs: aws, aws-cn, aws-us-gov
 
+	// renew has the next call ask for new credentials.
+	renew func()
+
 	mu      sync.Mutex
 	wishes  []string
 	private map[string]bool // by zone ID, as last listed
+	full    []string        // see Warnings
 }
 
 var _ provider.Provider = (*Provider)(nil)
 
-// New returns the provider for what the SDK's default configuration finds:
-// environment, shared files, web identity, pod identity, instance metadata, and
-// AWS_ENDPOINT_URL. It makes no call. The version goes into the User-Agent. An
-// error means that the configuration cannot be read, for example a profile
-// that does not exist.
+// New returns the provider for the first of the profiles or, where none is given,
+// for what the SDK's default configuration finds: environment, shared files, web
+// identity, pod identity, instance metadata, and AWS_ENDPOINT_URL. It makes no
+// call. The version goes into the User-Agent. An error means that the
+// configuration cannot be read, for example a profile that does not exist.
 func New(ctx context.Context, options Options, filter dns.Filter, version string) (*Provider, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithDefaultRegion(defaultRegion), config.WithLogger(logging.Nop{}))
+	profile := ""
+	if len(options.Profiles) > 0 {
+		profile = options.Profiles[0]
+	}
+	cfg, err := configure(ctx, options, profile)
 	if err != nil {
-		return nil, configurationError(err)
+		return nil, err
 	}
 	cfg.APIOptions = append(cfg.APIOptions, middleware.AddUserAgentKeyValue("signpost", version))
 	return newProvider(cfg, options, filter)
+}
+
+// NewAccounts returns a provider for each profile, by its name; one named
+// "default" where no profile is given.
+func NewAccounts(ctx context.Context, options Options, filter dns.Filter, version string) ([]provider.Account, error) {
+	profiles := slices.Compact(slices.Sorted(slices.Values(options.Profiles)))
+	if len(profiles) == 0 {
+		p, err := New(ctx, options, filter, version)
+		if err != nil {
+			return nil, err
+		}
+		return []provider.Account{{Name: "default", Provider: p}}, nil
+	}
+	var accounts []provider.Account
+	for _, profile := range profiles {
+		options.Profiles = []string{profile}
+		p, err := New(ctx, options, filter, version)
+		if err != nil {
+			return nil, fmt.Errorf("profile %s: %w", profile, err)
+		}
+		accounts = append(accounts, provider.Account{Name: profile, Provider: p})
+	}
+	return accounts, nil
+}
+
+// freshFor is how long before their end credentials are renewed, so that none end
+// on the way.
+const freshFor = 30 * time.Second
+
+// configure reads the SDK's configuration for a profile, "" for what the
+// environment says.
+func configure(ctx context.Context, options Options, profile string, more ...func(*config.LoadOptions) error) (aws.Config, error) {
+	fresh := func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = freshFor }
+	load := append([]func(*config.LoadOptions) error{
+		config.WithDefaultRegion(defaultRegion), config.WithLogger(logging.Nop{}), config.WithCredentialsCacheOptions(fresh),
+	}, more...)
+	if profile != "" {
+		load = append(load, config.WithSharedConfigProfile(profile))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, load...)
+	if err != nil {
+		return aws.Config{}, configurationError(err, profile)
+	}
+	if options.AssumeRole != "" {
+		role := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), options.AssumeRole, func(o *stscreds.AssumeRoleOptions) {
+			if o.RoleSessionName = "signpost"; options.ExternalID != "" {
+				o.ExternalID = aws.String(options.ExternalID)
+			}
+		})
+		cfg.Credentials = aws.NewCredentialsCache(role, fresh)
+	}
+	return cfg, nil
 }
 
 // NewStatic returns the provider for a server at this URL that checks no
@@ -125,6 +198,10 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 		cfg.APIOptions = append(cfg.APIOptions, observe(options.OnRequest))
 	}
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	renew := func() {}
+	if cache, ok := cfg.Credentials.(*aws.CredentialsCache); ok {
+		renew = cache.Invalidate
+	}
 	if cfg.Credentials != nil {
 		cfg.Credentials = markedCredentials{cfg.Credentials}
 	}
@@ -133,6 +210,7 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 		options:   options,
 		filter:    filter,
 		partition: partition(cfg.Region),
+		renew:     renew,
 		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true,
 			MaxSetValues: maxSetValues, MaxRouted: maxRouted(), MaxValues: maxValues, MaxChars: maxChars},
 	}, nil

@@ -107,12 +107,20 @@ func (e *credentialsError) hint() string {
 }
 
 // configurationError explains a configuration that cannot be read.
-func configurationError(err error) error {
+func configurationError(err error, profile string) error {
 	const op = "read the AWS configuration"
 	var missing config.SharedConfigProfileNotExistError
 	if errors.As(err, &missing) {
-		return &provider.Error{Kind: provider.ErrDenied, Op: op, Hint: "correct or unset AWS_PROFILE; aws configure list-profiles shows which there are",
+		return &provider.Error{Kind: provider.ErrDenied, Op: op, Hint: profileHint(profile),
 			Cause: &answer{fmt.Sprintf("there is no profile %q in ~/.aws/config or ~/.aws/credentials", missing.Profile), err}}
 	}
 	return fmt.Errorf("%s: %w", op, err)
+}
+
+func profileHint(profile string) string {
+	const which = "aws configure list-profiles shows which there are"
+	if profile != "" {
+		return "correct --aws-profile; " + which
+	}
+	return "correct or unset AWS_PROFILE; " + which
 }

@@ -42,6 +42,9 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 	}
 	all := slices.Clone(zones)
 	zones = slices.DeleteFunc(zones, func(z dns.Zone) bool { return !p.chosen(z) })
+	if zones, err = p.tagged(ctx, zones); err != nil {
+		return nil, err
+	}
 	if len(zones) == 0 && len(all) > 0 {
 		return nil, p.noneChosen(all)
 	}
@@ -84,12 +87,13 @@ func (p *Provider) noneChosen(all []dns.Zone) error {
 	}
 	return &provider.Error{Kind: provider.ErrNoZone, Op: "ListHostedZones",
 		Cause: fmt.Errorf("the filters admit no hosted zone of this account, which has %s", strings.Join(names, ", ")),
-		Hint: "name one of the zones with --domain-filter (it chooses zones too: a name below a zone does not choose the zone), " +
-			"and check --zone-id-filter and --aws-zone-type"}
+		Hint: "name one of the zones with --domain-filter (it chooses zones too: a name below a zone does not choose the zone, " +
+			"unless with --aws-zone-match-parent), and check --zone-id-filter, --aws-zone-type and --aws-zone-tags"}
 }
 
 func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
 	var zones []dns.Zone
+	var crowded []types.HostedZone
 	// The SDK's paginator would go on for as long as an answer names a marker,
 	// truncated or not.
 	for in := (&api.ListHostedZonesInput{}); ; {
@@ -100,7 +104,9 @@ func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
 			return nil, err
 		}
 		zones = append(zones, hostedZones(page.HostedZones)...)
+		crowded = append(crowded, many(page.HostedZones)...)
 		if !page.IsTruncated {
+			p.quotas(ctx, crowded)
 			return zones, nil
 		}
 		in.Marker = page.NextMarker
@@ -183,5 +189,5 @@ func (p *Provider) chosen(z dns.Zone) bool {
 	if t := p.options.ZoneType; t != "" && (t == typePrivate) != z.Private {
 		return false
 	}
-	return p.filter.MatchZone(z.Name)
+	return p.filter.MatchZone(z.Name) || p.options.ZoneMatchParent && p.filter.MatchParent(z.Name)
 }
