@@ -60,6 +60,8 @@ func (o *engineOptions) check() (err error) {
 		return err
 	}
 	o.rules.PreferCNAME, o.rules.EvaluateHealth = o.Route53.PreferCNAME, o.Route53.EvaluateTargetHealth
+	o.rules.PreferAlias, o.rules.AliasByStack = o.Route53.PreferAlias, o.Route53.AliasByStack
+	o.rules.RefusePrivate = o.RefusePrivate
 	if err = o.Objects.Validate(); err != nil {
 		return err
 	}
@@ -109,11 +111,14 @@ func (o *engineOptions) count() *controller.Metrics {
 func (o *engineOptions) build(ctx context.Context, call *call) (*engine, error) {
 	counts := o.count()
 	o.Route53.OnRequest = func(r route53.Request) { counts.Request(r.Operation, r.Result, r.URL, r.Method, r.Status, r.Took) }
-	p, err := route53.New(ctx, o.Route53, o.settings.Filter, CurrentBuild().Version)
+	accounts, err := route53.NewAccounts(ctx, o.Route53, o.settings.Filter, CurrentBuild().Version)
 	if err != nil {
 		return nil, err
 	}
-	return o.buildFor(p, call)
+	if len(accounts) == 1 {
+		return o.buildFor(accounts[0].Provider, call)
+	}
+	return o.buildFor(provider.Join(accounts...), call)
 }
 
 // buildFor makes the engine for a provider that is there already.
@@ -223,6 +228,7 @@ func (o *engineOptions) scope() []string {
 	return []string{
 		o.Provider, o.Registry, o.TXTPrefix, o.TXTSuffix, o.TXTWildcard,
 		list(o.DomainFilter), list(o.ExcludeDomains), list(o.Route53.ZoneIDFilter), o.Route53.ZoneType,
+		list(o.Route53.ZoneTags), list(o.Route53.Profiles), o.Route53.AssumeRole, o.RegexFilter, o.RegexExclusion,
 		list(o.Sources), o.Objects.Namespace, o.Source.AnnotationFilter, o.Source.AnnotationPrefix, o.Source.LabelFilter,
 		list(o.Source.IngressClass), list(o.Source.ServiceTypeFilter), list(o.ManagedTypes), list(o.ExcludeTypes),
 	}

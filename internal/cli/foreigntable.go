@@ -18,9 +18,7 @@ type foreignRow struct {
 // read as that command says, whatever stands here.
 func foreignRows() []foreignRow {
 	return []foreignRow{
-		{refused: true, flags: "rfc2136-create-ptr:bool prefer-alias:bool regex-domain-filter regex-domain-exclusion " +
-			"resolve-service-load-balancer-hostname:bool"},
-		{refused: true, flags: "aws-assume-role aws-assume-role-external-id aws-profile:list aws-zone-tags:list aws-zone-match-parent:bool"},
+		{refused: true, flags: "rfc2136-create-ptr:bool resolve-service-load-balancer-hostname:bool"},
 		{refused: true, flags: "webhook-server:bool"},
 
 		{why: "everything that is read is watched", flags: "listen-endpoint-events:bool"},

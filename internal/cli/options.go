@@ -21,12 +21,15 @@ type Options struct {
 	Provider string   `name:"provider" group:"provider" enum:",aws" default:"" placeholder:"NAME" help:"The DNS service: aws (Amazon Route 53)."`
 
 	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below), in zones that are equal to or below it. Repeatable."`
+	RegexFilter    string   `name:"regex-domain-filter" group:"provider" placeholder:"REGEX" help:"Only names that match this expression (RE2), and zones whose name does. Takes the place of --domain-filter and --exclude-domains."`
+	RegexExclusion string   `name:"regex-domain-exclusion" group:"provider" placeholder:"REGEX" help:"No names that match this expression. Takes their place too."`
 	ExcludeDomains []string `name:"exclude-domains" group:"provider" placeholder:"DOMAIN" help:"No names equal to or below this domain. Repeatable."`
 
-	Policy       string   `name:"policy" group:"changes" enum:",sync,upsert-only,create-only" default:"" placeholder:"POLICY" help:"sync (create, update, delete), upsert-only (never delete) or create-only. Not given: upsert-only."`
-	ManagedTypes []string `name:"managed-record-types" group:"changes" default:"A,AAAA,CNAME" placeholder:"TYPE" help:"Types of record sets to manage. Repeatable."`
-	ExcludeTypes []string `name:"exclude-record-types" group:"changes" placeholder:"TYPE" help:"Types of record sets to leave alone, even if managed. Repeatable."`
-	DryRun       bool     `name:"dry-run" group:"changes" help:"Say what would change, and change nothing."`
+	Policy        string   `name:"policy" group:"changes" enum:",sync,upsert-only,create-only" default:"" placeholder:"POLICY" help:"sync (create, update, delete), upsert-only (never delete) or create-only. Not given: upsert-only."`
+	ManagedTypes  []string `name:"managed-record-types" group:"changes" default:"A,AAAA,CNAME" placeholder:"TYPE" help:"Types of record sets to manage. Repeatable."`
+	ExcludeTypes  []string `name:"exclude-record-types" group:"changes" placeholder:"TYPE" help:"Types of record sets to leave alone, even if managed. Repeatable."`
+	RefusePrivate bool     `name:"refuse-private-targets" group:"changes" negatable:"" help:"Publish no private address (RFC 1918, 4193, 6598, loopback, link-local) in a public zone."`
+	DryRun        bool     `name:"dry-run" group:"changes" help:"Say what would change, and change nothing."`
 
 	MaxDeletes  string        `name:"max-deletes" group:"changes" default:"30%" placeholder:"LIMIT" help:"What may be deleted in a zone within 10 minutes before a person is asked: a share of our names there, such as 30%, a number, or unlimited. Of a share ten are never too much; all of more than three always are."`
 	DeleteGrace time.Duration `name:"delete-grace" group:"changes" default:"10s" placeholder:"DURATION" help:"How long a deletion waits for the object to come back; not with --once."`
@@ -100,13 +103,30 @@ func (o *Options) Settings() (Settings, error) {
 	if s.Pacing, err = o.pacing(); err != nil {
 		return Settings{}, err
 	}
-	if s.Filter, err = dns.NewFilter(o.DomainFilter, o.ExcludeDomains); err != nil {
-		return Settings{}, errorf("write domains such as example.com", "--domain-filter or --exclude-domains: %w", err)
+	if s.Filter, err = o.filter(); err != nil {
+		return Settings{}, err
 	}
 	if s.Types, err = o.types(); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
+}
+
+// filter returns which names are published. As with ExternalDNS an expression
+// takes the lists' place.
+func (o *Options) filter() (dns.Filter, error) {
+	if o.RegexFilter != "" || o.RegexExclusion != "" {
+		f, err := dns.NewRegexFilter(o.RegexFilter, o.RegexExclusion)
+		if err != nil {
+			return f, errorf(`write an expression of RE2, such as \.example\.com$`, "--regex-domain-filter or --regex-domain-exclusion: %w", err)
+		}
+		return f, nil
+	}
+	f, err := dns.NewFilter(o.DomainFilter, o.ExcludeDomains)
+	if err != nil {
+		return f, errorf("write domains such as example.com", "--domain-filter or --exclude-domains: %w", err)
+	}
+	return f, nil
 }
 
 func (o *Options) checkChoice() error {
