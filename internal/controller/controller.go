@@ -199,13 +199,21 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 	return report, errors.Join(c.frozenKinds(), err)
 }
 
+// sink returns where the feed delivers to.
+func (c *Controller) sink() objects.Sink {
+	if c.Deriver.ReadsReadiness() {
+		return &damper{to: c.inbox, nodes: map[string]*damped{}}
+	}
+	return c.inbox
+}
+
 // start runs the feed; stop ends it and waits for it.
 func (c *Controller) start(ctx context.Context) (done <-chan error, stop func()) {
 	c.state.setKinds(c.Kinds, c.kinds, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- c.Feed.Run(ctx, c.inbox)
+		ended <- c.Feed.Run(ctx, c.sink())
 		close(ended)
 	}()
 	return ended, func() {

@@ -29,11 +29,40 @@ func newIndex() *index {
 	}
 }
 
-// set replaces an object's intent and returns the names that this touches. An
-// object that becomes unknown keeps the names that it held, and those that it
-// asks for, frozen.
+// set replaces an object's intent and returns the names at which this changes
+// anything. An object that becomes unknown keeps the names that it held, and
+// those that it asks for, frozen.
 func (x *index) set(in plan.Intent) []dns.Name {
 	id := in.By.Resource()
+	before := map[dns.Name]part{}
+	for _, n := range x.held[id] {
+		before[n] = x.part(n, id)
+	}
+	return slices.DeleteFunc(x.replace(id, in), func(n dns.Name) bool { return x.part(n, id).equal(before[n]) })
+}
+
+// part is what one object has to say about one name.
+type part struct {
+	wants  []plan.Want
+	frozen string
+}
+
+func (x *index) part(n dns.Name, id string) part {
+	p := part{frozen: x.frozen[n][id]}
+	for _, w := range x.wants[n] {
+		if w.By.Resource() == id {
+			p.wants = append(p.wants, w)
+		}
+	}
+	return p
+}
+
+func (p part) equal(o part) bool {
+	return p.frozen == o.frozen && slices.EqualFunc(p.wants, o.wants, plan.Want.Equal)
+}
+
+// replace does as set, and returns all names that the object has to do with.
+func (x *index) replace(id string, in plan.Intent) []dns.Name {
 	touched := x.remove(id)
 	if in.Unknown != "" {
 		x.unknowns[id] = in.Unknown

@@ -24,7 +24,7 @@ type Metrics struct {
 	http                                    *prometheus.SummaryVec
 
 	leading               prometheus.Gauge
-	derivations           prometheus.Counter
+	derivations, planned  prometheus.Counter
 	changes, events       *prometheus.CounterVec
 	refused, held, frozen *prometheus.GaugeVec
 	waits, requests       *prometheus.HistogramVec
@@ -68,6 +68,7 @@ func (m *Metrics) registerExternalDNS(f family) {
 func (m *Metrics) register(f family) {
 	m.leading = f.gauge("leading", "1 while this replica writes, 0 while it stands by.")
 	m.derivations = f.counter("derivations_total", "Times that it was worked out what an object asks for.")
+	m.planned = f.counter("planned_names_total", "Times that it was worked out what to change at a name of a zone.")
 	m.changes = f.counters("changes_total", "Accepted changes to record sets, claims included, by action.", "action")
 	m.refused = f.gauges("refusals", "Things asked for and not done at present, by reason.", "reason")
 	m.held = f.gauges("held_deletions", "Deletions that wait until a person approves, by zone.", "zone", "zone_id")

@@ -71,11 +71,15 @@ func (n notes) problem(object string, p plan.Problem) {
 }
 
 // refusal tells who was refused: of those who contradict each other the first,
-// of those who agree all.
+// and the others that he asks for what is theirs; of those who agree all.
 func (n notes) refusal(r plan.Refusal) {
 	told := r.Objects
 	if r.Reason == plan.Conflict {
 		told = told[:1]
+		for _, o := range r.Objects[1:] {
+			n.tell(o.Resource(), events.Note{Good: true, Reason: string(r.Reason), Action: "Publish",
+				Text: r.Key.String() + ": " + told[0].Resource() + " asks for something else there, and does not get it; the name stays with this object"})
+		}
 	}
 	for _, o := range told {
 		n.tell(o.Resource(), events.Note{Reason: string(r.Reason), Action: "Publish", Text: r.Key.String() + ": " + r.Message})

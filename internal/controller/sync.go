@@ -20,6 +20,7 @@ const manyErrors = 10
 func (k *keeper) sync(ctx context.Context, names []dns.Name, since map[dns.Name]time.Time) (zone.Outcome, error) {
 	c := k.c
 	wanted := k.wanted()
+	defer func() { c.Metrics.planned.Add(float64(len(names))) }()
 	wanted.Guard = &judge{Guard: k.guard, k: k, ctx: ctx, wanted: wanted.At}
 	wanted.More = func() []dns.Name {
 		more, at := k.urgent()

@@ -45,6 +45,9 @@ type feed struct {
 
 	added  chan schema.GroupVersionKind
 	manual bool // kinds that are added get no status by themselves
+
+	mu   sync.Mutex
+	more []string // kinds that were added
 }
 
 func newFeed() *feed {
@@ -56,8 +59,18 @@ func (f *feed) String() string              { return "the test" }
 
 // Add is part of [objects.Feed].
 func (f *feed) Add(kind schema.GroupVersionKind) error {
+	f.mu.Lock()
+	f.more = append(f.more, kind.Kind)
+	f.mu.Unlock()
 	f.added <- kind
 	return nil
+}
+
+// watched returns the kinds that have been added, in this order.
+func (f *feed) watched() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return strings.Join(f.more, " ")
 }
 
 func (f *feed) Run(ctx context.Context, sink objects.Sink) error {

@@ -24,9 +24,10 @@ func (d *decision) adopt(s *standing) {
 			if set.Key != s.set.Key {
 				continue
 			}
-			asks := d.Adopt || w.Adopt
+			mates := w.Mate && slices.ContainsFunc(d.sets(s.set.Name), isMate)
+			asks := d.Adopt || w.Adopt || mates
 			asked = asked || asks
-			fits = fits || asks && alike(set, s.set) || set.Equal(s.set) && d.hasOther(s, w.By)
+			fits = fits || asks && alike(set, s.set) || mates && someOf(s.set, set) || set.Equal(s.set) && d.hasOther(s, w.By)
 		}
 	}
 	switch {
@@ -36,6 +37,18 @@ func (d *decision) adopt(s *standing) {
 	case asked:
 		s.unadopted = "it would be claimed, but differs from what is wanted; make both agree, or delete it by hand, and it will be made anew"
 	}
+}
+
+func isMate(set dns.RecordSet) bool {
+	_, ok := claim.Mate(set)
+	return ok
+}
+
+// someOf reports whether a set holds some values of another, whatever its TTL:
+// of a load balancer's addresses Mate took the first.
+func someOf(set, whole dns.RecordSet) bool {
+	set.TTL = whole.TTL
+	return partOf(set, whole)
 }
 
 // alike reports whether a set answers as another does, whatever its TTL and

@@ -33,7 +33,7 @@ var zone = dns.Zone{ID: "Z1", Name: "example.com."}
 //	         "max-set-values 2", "include NAME", "exclude NAME", "max-values 4",
 //	         "format 0.21", "former-prefix edns.", "former-suffix -x", "migrate OWNER", "convert", "adopt", "unread"
 //	zone     what it holds; behind "#" at the end of a line "listed VALUE" or "opaque FIELD"
-//	wants    one a line: OBJECT CREATED [no-alias] [alias=true|A|AAAA] [target-zone=ID] [zone=ID] [ipv4] [health=BOOL] [adopt] | RECORD
+//	wants    one a line: OBJECT CREATED [no-alias] [alias=true|A|AAAA] [target-zone=ID] [zone=ID] [ipv4] [health=BOOL] [adopt] [mate] | RECORD
 //	names    which names are planned, if not all
 //	held     OBJECT or KIND or "" (unlabelled) | why
 //	frozen   NAME | why
@@ -253,6 +253,8 @@ func (s *scene) want(line [2]string) plan.Want {
 			w.Alias = plan.AliasNever
 		case "adopt":
 			w.Adopt = true
+		case "mate":
+			w.Mate = true
 		case "health":
 			yes := value == "true"
 			w.EvaluateHealth = &yes

@@ -49,6 +49,18 @@ type Want struct {
 	// Adopt claims the set if it stands without a claim and has the same values;
 	// unless a TXT in the zone may be somebody's claim of it.
 	Adopt bool
+	// Mate claims the set too if Mate's mark stands at its name, and some of its
+	// values: the object is one that Mate published.
+	Mate bool
+}
+
+// Equal reports whether two wants ask for the same, and are the same object's.
+func (w Want) Equal(v Want) bool {
+	if (w.EvaluateHealth == nil) != (v.EvaluateHealth == nil) || w.EvaluateHealth != nil && *w.EvaluateHealth != *v.EvaluateHealth {
+		return false
+	}
+	return w.By == v.By && w.Set.Equal(v.Set) && w.Alias == v.Alias && w.AliasZone == v.AliasZone && w.Stack == v.Stack &&
+		w.Zone == v.Zone && w.Adopt == v.Adopt && w.Mate == v.Mate
 }
 
 // AliasMode says whether a CNAME may become an alias.

@@ -33,8 +33,9 @@ const (
 )
 
 // settle brings the offers for one name to one set a key. Objects that want the
-// same agree, and address sets unite as ExternalDNS unites them: those of
-// Services always, those of one other kind if their TTL is the same.
+// same agree, and sets unite as ExternalDNS unites them: those of Services
+// always, those of one other kind if their TTL is the same, and PTR sets of all
+// kinds, with the lowest TTL: many hosts have one address.
 //
 // Of objects that contradict each other at any type the present holder wins,
 // then the oldest, then the first by namespace and name. The loser keeps what
@@ -85,6 +86,9 @@ func accept(accepted map[dns.Key]*desired, by Object, set dns.RecordSet) {
 		d.askers = append(d.askers, by)
 	}
 	d.set.Data = union(d.set.Data, set.Data)
+	if set.Type == dns.PTR {
+		d.set.TTL = min(d.set.TTL, set.TTL)
+	}
 }
 
 // contradiction returns the first of an object's sets that does not fit what is
@@ -125,17 +129,20 @@ func agree(d *desired, by Object, set dns.RecordSet) bool {
 	if same.Equal(d.set) {
 		return true
 	}
-	if !set.Type.Address() || set.Alias != nil || d.set.Alias != nil ||
+	if !unites(set.Type) || set.Alias != nil || d.set.Alias != nil ||
 		set.Routing != d.set.Routing || set.HealthCheckID != d.set.HealthCheckID {
 		return false
 	}
 	kind := d.askers[0].Kind
-	return by.Kind == kind && (kind == "service" || set.TTL == d.set.TTL)
+	return set.Type == dns.PTR || by.Kind == kind && (kind == "service" || set.TTL == d.set.TTL)
 }
 
-// partOf reports whether a set is another, or holds some of its addresses.
+// unites reports whether a set of the type may hold records of several objects.
+func unites(t dns.Type) bool { return t != dns.CNAME && t != dns.DNAME }
+
+// partOf reports whether a set is another, or holds some of its records.
 func partOf(set, whole dns.RecordSet) bool {
-	if set.Type.Address() && set.Alias == nil && !slices.ContainsFunc(set.Data, func(d string) bool { return !slices.Contains(whole.Data, d) }) {
+	if unites(set.Type) && set.Alias == nil && !slices.ContainsFunc(set.Data, func(d string) bool { return !slices.Contains(whole.Data, d) }) {
 		set.Data = whole.Data
 	}
 	return set.Equal(whole)

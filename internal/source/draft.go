@@ -200,7 +200,7 @@ func (r *draft) intent() plan.Intent {
 	}
 	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}}
 	r.route(&like)
-	like.Adopt = r.adopts()
+	like.Adopt, like.Mate = r.adopts(), r.d.compatibility == mate
 	for _, name := range slices.Sorted(maps.Keys(r.points)) {
 		in.Wants = append(in.Wants, r.wants(like, name, *r.points[name])...)
 	}

@@ -198,6 +198,9 @@ func render(all []derived) (want, problems string) {
 			if want.Adopt {
 				fmt.Fprintf(&extras, "; %s: adopt\n", want.Set.Key)
 			}
+			if want.Mate {
+				fmt.Fprintf(&extras, "; %s: adopt what Mate marked\n", want.Set.Key)
+			}
 		}
 		switch {
 		case !d.ours:

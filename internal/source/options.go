@@ -150,6 +150,9 @@ func (d *Deriver) shapes(o Options) error {
 // the kinds that are found by labels.
 func (d *Deriver) ReadsLabels() bool { return !d.labels.Empty() || d.compatibility == molecule }
 
+// ReadsReadiness reports whether it counts if Nodes are Ready.
+func (d *Deriver) ReadsReadiness() bool { return d.excludeUnready }
+
 // ReadsAnnotation reports whether annotations of this full key are read.
 func (d *Deriver) ReadsAnnotation(key string) bool {
 	switch key {
