@@ -132,7 +132,11 @@ func flagHelp(m *model, flag *kong.Flag) string {
 	if flag.IsCumulative() {
 		value = strings.Join(m.lists[flag.Name], ", ")
 	}
-	if value == "" || flag.IsBool() && value != "true" || flag.Tag.Has("secret") {
+	if flag.IsBool() {
+		value = strings.TrimPrefix(value, "false")
+		value = strings.Replace(value, "true", "on", 1)
+	}
+	if value == "" || flag.Tag.Has("secret") {
 		return flag.Help
 	}
 	return flag.Help + " (default:" + unbreakable + strings.ReplaceAll(value, " ", unbreakable) + ")"

@@ -47,7 +47,7 @@ func groups() []kong.Group {
 		{Key: "nodes", Title: "Nodes and Pods"},
 		{Key: "gateways", Title: "Gateway routes"},
 		{Key: "templates", Title: "Names from templates"},
-		{Key: "targets", Title: "What names point to"},
+		{Key: "targets", Title: "Targets and TTLs"},
 		{Key: "provider", Title: "Where to publish"},
 		{Key: "route53", Title: "Amazon Route 53"},
 		{Key: "changes", Title: "What may change"},
