@@ -159,7 +159,7 @@ func (d *Deriver) ReadsAnnotation(key string) bool {
 	case classAnnotation, mateName, moleculeName, kopsExternal, kopsInternal:
 		return true
 	}
-	return strings.HasPrefix(key, "signpost.dev/") || selects(d.annotations, key) ||
+	return strings.HasPrefix(key, ownPrefix) || strings.HasPrefix(key, externalIPsPrefix) || selects(d.annotations, key) ||
 		slices.ContainsFunc(d.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
