@@ -158,8 +158,8 @@ func TestMetrics(t *testing.T) {
 // An object whose sets do not fit into one batch hears of it.
 func TestOversizeIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cloud := newCloud(example)
-		w, log := newWorld(t, cloud, nil)
+		cloud, to := newCloud(example), &told{}
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Events = to })
 		var addresses []string
 		for i := range 1001 {
 			addresses = append(addresses, fmt.Sprintf("192.0.%d.%d", i/250, i%250))
@@ -170,5 +170,7 @@ func TestOversizeIsTold(t *testing.T) {
 		if n := strings.Count(log.took(), `record="big.example.com A" reason=Oversize object=service/default/big`); n != 1 {
 			t.Errorf("told %d times, want once", n)
 		}
+		to.expect(t, "of what does not fit", "! Service big Oversize Publish: big.example.com A: ",
+			"+ Service web RecordReady Created: (external-dns) record:www.example.com,owner:me,type:A")
 	})
 }
