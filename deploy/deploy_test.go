@@ -28,7 +28,6 @@ import (
 var usersOwn = map[string]string{
 	"own/base":    "namespace: kube-system\nnameSuffix: -private\nresources: [../../base]\n",
 	"own/overlay": "namespace: dns\nnameSuffix: -private\nresources: [../../overlays/example]\n",
-	"own/expose":  "namespace: dns\nresources: [../../base]\ncomponents: [../../components/expose]\n",
 }
 
 // everything names each kustomization with the namespace that it installs to.
@@ -197,6 +196,8 @@ func TestRBACIsTheLeast(t *testing.T) {
 		{APIGroups: []string{""}, Resources: []string{"services", "pods", "nodes", "namespaces"}, Verbs: read},
 		{APIGroups: []string{"networking.k8s.io"}, Resources: []string{"ingresses"}, Verbs: read},
 		{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: read},
+		{APIGroups: []string{"gateway.networking.k8s.io"},
+			Resources: []string{"gateways", "listenersets", "httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes"}, Verbs: read},
 		{APIGroups: []string{"events.k8s.io"}, Resources: []string{"events"}, Verbs: []string{"create", "patch"}},
 	}
 	wantLeases := []rbacv1.PolicyRule{
@@ -210,18 +211,6 @@ func TestRBACIsTheLeast(t *testing.T) {
 		if diff := cmp.Diff(wantLeases, in.leases.Rules); diff != "" {
 			t.Errorf("%s: rules in its own namespace (-want +got):\n%s", kustomization, diff)
 		}
-	}
-}
-
-// The component adds one rule and one argument, to any overlay.
-func TestExposeComponent(t *testing.T) {
-	base, in := render(t, "base"), render(t, "own/expose")
-	want := append(base.role.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services", "services/status"}, Verbs: []string{"update"}})
-	if diff := cmp.Diff(want, in.role.Rules); diff != "" {
-		t.Errorf("rules (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(append(base.container().Args, "--expose"), in.container().Args); diff != "" {
-		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 }
 

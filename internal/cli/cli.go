@@ -69,10 +69,9 @@ func Main(ctx context.Context, args []string, sys System) int {
 }
 
 // dispatch finds the command. Flags alone mean run, so that ExternalDNS's
-// arguments work as they are; so does ExternalDNS's environment alone. Only
-// --help alone asks for more than the help of run.
+// arguments work as they are; so does ExternalDNS's environment alone.
 func dispatch(ctx context.Context, args []string, sys System) error {
-	if len(args) == 0 && !configuredByEnvironment(sys.LookupEnv) || len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
+	if len(args) == 0 && !configuredByEnvironment(sys.LookupEnv) {
 		return printOverview(sys)
 	}
 	name := "run"

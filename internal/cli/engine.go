@@ -129,6 +129,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		gvks[i] = k.GVK
 	}
 	o.Objects.Keep = objects.Keep{Labels: o.deriver.ReadsLabels(), Annotation: o.deriver.ReadsAnnotation, Whole: o.deriver.ReadsWhole(kinds)}
+	o.Objects.Elsewhere = o.deriver.Elsewhere()
 	feed, err := objects.Open(o.Objects, gvks, call.log)
 	if err != nil {
 		return nil, err
@@ -230,6 +231,7 @@ func (o *engineOptions) scope() []string {
 		list(o.DomainFilter), list(o.ExcludeDomains), list(o.Route53.ZoneIDFilter), o.Route53.ZoneType,
 		list(o.Route53.ZoneTags), list(o.Route53.Profiles), o.Route53.AssumeRole, o.RegexFilter, o.RegexExclusion,
 		list(o.Sources), o.Objects.Namespace, o.Source.AnnotationFilter, o.Source.AnnotationPrefix, o.Source.LabelFilter,
+		o.Source.GatewayName, o.Source.GatewayNamespace, o.Source.GatewayLabelFilter,
 		list(o.Source.IngressClass), list(o.Source.ServiceTypeFilter), list(o.ManagedTypes), list(o.ExcludeTypes),
 	}
 }

@@ -30,14 +30,14 @@ import (
 // named, and tried again with growing pauses of up to a minute. It is synced
 // again when its watch stands again; what it missed arrives right behind.
 type Cluster struct {
-	config    *rest.Config
-	http      *http.Client
-	scheme    *runtime.Scheme
-	mapper    meta.RESTMapper
-	kinds     *chosen
-	namespace string
-	keep      Keep
-	timeout   time.Duration // of a list; 0 is none
+	config  *rest.Config
+	http    *http.Client
+	scheme  *runtime.Scheme
+	mapper  meta.RESTMapper
+	kinds   *chosen
+	older   map[schema.GroupVersionKind]versions // by the newest
+	options Options
+	timeout time.Duration // of a list; 0 is none
 }
 
 // Config returns how the API server is reached, for other clients of it. The
@@ -63,9 +63,15 @@ func newCluster(config *rest.Config, o Options, kinds []kind) (*Cluster, error) 
 	if err != nil {
 		return nil, err
 	}
+	older := map[schema.GroupVersionKind]versions{}
+	for _, k := range table() {
+		if older[k.gvk], err = readOlder(k, config, httpClient, o.namespaceOf(k)); err != nil {
+			return nil, err
+		}
+	}
 	return &Cluster{
 		config: config, http: httpClient, scheme: scheme, mapper: newMapper(table()),
-		kinds: newChosen(kinds), namespace: o.Namespace, keep: o.Keep, timeout: o.timeout(),
+		older: older, kinds: newChosen(kinds), options: o, timeout: o.timeout(),
 	}, nil
 }
 
@@ -173,8 +179,8 @@ func (r *reading) options() cache.Options {
 		// This selector makes the cache ask below /namespaces/NAME, so that a
 		// Role is enough. The cache's own way starts goroutines that never end
 		// where a kind is denied.
-		if r.c.namespace != "" && !k.cluster {
-			o.ByObject[k.object] = cache.ByObject{Field: fields.OneTermEqualSelector("metadata.namespace", r.c.namespace)}
+		if namespace := r.c.options.namespaceOf(k); namespace != "" {
+			o.ByObject[k.object] = cache.ByObject{Field: fields.OneTermEqualSelector("metadata.namespace", namespace)}
 		}
 	}
 	return o
@@ -183,7 +189,7 @@ func (r *reading) options() cache.Options {
 func (r *reading) strip(object client.Object) {
 	gvk, err := apiutil.GVKForObject(object, r.c.scheme)
 	if t, ok := r.tracks[gvk]; ok && err == nil {
-		r.c.keep.strip(object, t.kind)
+		r.c.options.Keep.strip(object, t.kind)
 	}
 }
 
@@ -222,7 +228,7 @@ func (r *reading) newInformer(lw toolscache.ListerWatcher, o runtime.Object, res
 	if err != nil || !ok {
 		return toolscache.NewSharedIndexInformer(lw, o, resync, indexers)
 	}
-	server := toolscache.ToListerWatcherWithContext(lw)
+	server := append(versions{toolscache.ToListerWatcherWithContext(lw)}, r.c.older[gvk]...)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, opts metav1.ListOptions) (runtime.Object, error) {
 			limited, cancel := r.c.limit(ctx)

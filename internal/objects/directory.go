@@ -28,12 +28,11 @@ import (
 // delivered all the while. The directory as a whole, should it vanish, freezes
 // every kind.
 type Directory struct {
-	dir       string // as given, for people
-	abs       string
-	kinds     *chosen
-	namespace string
-	keep      Keep
-	log       *slog.Logger
+	dir     string // as given, for people
+	abs     string
+	kinds   *chosen
+	options Options
+	log     *slog.Logger
 
 	settle, longest time.Duration // a change is read when nothing changed for settle, at the latest after longest
 	poll            time.Duration // and all is read again after this, for what cannot be watched
@@ -45,7 +44,7 @@ func openDirectory(o Options, kinds []kind, log *slog.Logger) (*Directory, error
 		return nil, fmt.Errorf("find the directory --objects %s: %w", o.Objects, err)
 	}
 	d := &Directory{
-		dir: o.Objects, abs: abs, kinds: newChosen(kinds), namespace: o.Namespace, keep: o.Keep, log: log,
+		dir: o.Objects, abs: abs, kinds: newChosen(kinds), options: o, log: log,
 		settle: 30 * time.Millisecond, longest: 300 * time.Millisecond, poll: 10 * time.Second,
 	}
 	if err := d.Check(context.Background()); err != nil {

@@ -104,6 +104,10 @@ type Options struct {
 	RequestTimeout *time.Duration `name:"kube-api-request-timeout" group:"objects" placeholder:"DURATION" help:"How long the API server may take to list a kind, or to answer --once; watches last. Not given, or 0: as long as it takes."`
 	OldTimeout     *time.Duration `name:"request-timeout" group:"objects" hidden:"" deprecated:"write --kube-api-request-timeout"`
 
+	// Elsewhere is the kinds that are read in another namespace than Namespace
+	// says; "" is all.
+	Elsewhere map[schema.GroupVersionKind]string `kong:"-"`
+
 	// Keep says what is kept of objects.
 	Keep Keep `kong:"-"`
 }
@@ -127,6 +131,18 @@ func Open(o Options, kinds []schema.GroupVersionKind, log *slog.Logger) (Feed, e
 		return nil, err
 	}
 	return newCluster(config, o, chosen)
+}
+
+// namespaceOf returns the only namespace in which a kind is read, "" if there is
+// no such limit.
+func (o Options) namespaceOf(k kind) string {
+	if k.cluster {
+		return ""
+	}
+	if namespace, ok := o.Elsewhere[k.gvk]; ok {
+		return namespace
+	}
+	return o.Namespace
 }
 
 // hinted is an error with what a person can do about it.

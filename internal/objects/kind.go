@@ -21,14 +21,16 @@ type kind struct {
 	object   client.Object
 	register func(*runtime.Scheme) error
 
-	cluster  bool                // cluster-scoped
-	formerly []string            // other API groups that held the kind once
+	cluster  bool     // cluster-scoped
+	formerly []string // other API groups that held the kind once
+	older    []string // other versions that have the same fields, the newest first; then list is set
+	list     client.ObjectList
 	labels   bool                // objects are found by their labels
 	strip    func(client.Object) // drops what is read nowhere of spec and status; nil: nothing
 }
 
 func table() []kind {
-	return []kind{
+	return append([]kind{
 		{gvk: corev1.SchemeGroupVersion.WithKind("Service"), resource: "services",
 			object: &corev1.Service{}, register: corev1.AddToScheme},
 		{gvk: networkingv1.SchemeGroupVersion.WithKind("Ingress"), resource: "ingresses",
@@ -41,7 +43,7 @@ func table() []kind {
 			object: &corev1.Namespace{}, register: corev1.AddToScheme, labels: true, strip: stripNamespace},
 		{gvk: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), resource: "endpointslices",
 			object: &discoveryv1.EndpointSlice{}, register: discoveryv1.AddToScheme, labels: true, strip: stripSlice},
-	}
+	}, gatewayKinds()...)
 }
 
 // choose returns the rows of the table for these kinds.

@@ -29,6 +29,7 @@ type identity struct {
 // found is an object in a manifest.
 type found struct {
 	identity
+	from   kind
 	object client.Object
 	at     string // for people
 }
@@ -150,7 +151,7 @@ func (p *parser) typed(d document, path string, raw []byte, gvk schema.GroupVers
 		return
 	}
 	k := p.kinds[i]
-	if gvk != k.gvk {
+	if gvk != k.gvk && !(gvk.Group == k.gvk.Group && slices.Contains(k.older, gvk.Version)) {
 		p.wrong(d, k.gvk, d.lineOf(path+"apiVersion"), fmt.Sprintf("%s of %s is not read: use %s (kubectl convert rewrites it)",
 			gvk.Kind, gvk.GroupVersion(), k.gvk.GroupVersion()))
 		return
@@ -179,6 +180,7 @@ func (p *parser) typed(d document, path string, raw []byte, gvk schema.GroupVers
 	p.keep.strip(object, k)
 	p.found = append(p.found, found{
 		identity: identity{kind: k.gvk, key: client.ObjectKeyFromObject(object)},
+		from:     k,
 		object:   object,
 		at:       d.place(path),
 	})

@@ -95,7 +95,7 @@ func (r *rounds) read(path string) *file {
 		// Between an editor's truncating a file and its writing lies this.
 		now.problems = []problem{{text: r.name(path) + ": the file is empty now; delete it if its objects shall go"}}
 	default:
-		p := parser{kinds: r.kinds, keep: r.d.keep}
+		p := parser{kinds: r.kinds, keep: r.d.options.Keep}
 		p.parse(r.name(path), data)
 		now.found, now.problems = p.found, p.problems
 		for _, s := range p.skipped {
@@ -112,7 +112,7 @@ func (r *rounds) merge() (map[identity]found, []string) {
 	var doubles []string
 	for _, path := range slices.Sorted(maps.Keys(r.files)) {
 		for _, f := range r.files[path].found {
-			if r.d.namespace != "" && f.key.Namespace != "" && f.key.Namespace != r.d.namespace {
+			if only := r.d.options.namespaceOf(f.from); only != "" && f.key.Namespace != only {
 				continue
 			}
 			if first, ok := now[f.identity]; ok {

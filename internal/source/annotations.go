@@ -23,23 +23,28 @@ const adoptAnnotation = "signpost.dev/adopt"
 // classAnnotation named an Ingress's class before spec.ingressClassName did.
 const classAnnotation = "kubernetes.io/ingress.class"
 
+// ourController is the value of the controller annotation that leaves an object
+// to us.
+const ourController = "dns-controller"
+
 // Keys behind the prefix.
 const (
-	hostnameKey         = "hostname"
-	internalHostnameKey = "internal-hostname"
-	targetKey           = "target"
-	ttlKey              = "ttl"
-	controllerKey       = "controller"
-	hostnameSourceKey   = "ingress-hostname-source"
-	accessKey           = "access"
-	endpointsTypeKey    = "endpoints-type"
-	recordTypeKey       = "record-type"
+	hostnameKey              = "hostname"
+	internalHostnameKey      = "internal-hostname"
+	targetKey                = "target"
+	ttlKey                   = "ttl"
+	controllerKey            = "controller"
+	hostnameSourceKey        = "ingress-hostname-source"
+	gatewayHostnameSourceKey = "gateway-hostname-source"
+	accessKey                = "access"
+	endpointsTypeKey         = "endpoints-type"
+	recordTypeKey            = "record-type"
 )
 
 func isRead(key string) bool {
 	switch key {
 	case hostnameKey, internalHostnameKey, targetKey, ttlKey, controllerKey, hostnameSourceKey,
-		accessKey, endpointsTypeKey, recordTypeKey:
+		gatewayHostnameSourceKey, accessKey, endpointsTypeKey, recordTypeKey:
 		return true
 	}
 	return shapesSets(key)

@@ -27,6 +27,10 @@ type Deriver struct {
 	publishNotReady bool
 	compatibility   string
 
+	gateways                      labels.Selector
+	gatewayName, gatewayNamespace string // "": any
+	listenerSets                  bool
+
 	classes     []string // empty: all
 	ignoreTLS   bool
 	ignoreRules bool
@@ -49,7 +53,7 @@ type Deriver struct {
 }
 
 // Derive returns what obj wants, reading others through look. It takes
-// *corev1.Service, *networkingv1.Ingress, *corev1.Node and *corev1.Pod; for other kinds, and for objects that the options or
+// *corev1.Service, *networkingv1.Ingress, *corev1.Node, *corev1.Pod and the Routes of the Gateway API; for other kinds, and for objects that the options or
 // their controller annotation exclude, it returns false. Such an object, like
 // one that is gone, wants nothing.
 func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
@@ -74,6 +78,15 @@ func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
 			d.pod(r, o)
 			return r.intent(), true
 		}
+	default:
+		rt, ok := routeOf(o)
+		if !ok {
+			break
+		}
+		if r, ok := d.begin(rt.label(), rt, look); ok {
+			d.gatewayRoute(r, rt)
+			return r.intent(), true
+		}
 	}
 	return plan.Intent{}, false
 }
@@ -85,7 +98,7 @@ func (d *Deriver) begin(label string, o metav1.Object, look Lookup) (*draft, boo
 		return nil, false
 	}
 	notes := readAnnotations(o.GetAnnotations(), d.prefixes)
-	if n, ok := notes.byKey[controllerKey]; ok && n.value != "dns-controller" {
+	if n, ok := notes.byKey[controllerKey]; ok && n.value != ourController {
 		return nil, false
 	}
 	return &draft{

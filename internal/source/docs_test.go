@@ -11,10 +11,13 @@ import (
 	"github.com/signpost-dns/signpost/internal/dns"
 )
 
+// documented is the flags under which the examples are read.
+const documented = "--source=service,ingress,gateway-httproute"
+
 // TestDocumentation derives every object in docs/sources (a block fenced as
 // yaml) and compares it with the block fenced as zone behind it.
 func TestDocumentation(t *testing.T) {
-	for _, name := range []string{"service.md", "ingress.md"} {
+	for _, name := range []string{"service.md", "ingress.md", "gateway.md"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("..", "..", "docs", "sources", name))
 			if err != nil {
@@ -32,7 +35,7 @@ func TestDocumentation(t *testing.T) {
 					t.Fatalf("no result for\n%s", example)
 				}
 				var sets []dns.RecordSet
-				for _, d := range derive(t, "", object) {
+				for _, d := range derive(t, documented, object) {
 					if len(d.intent.Problems) > 0 {
 						t.Errorf("%s: problems %v", d.label, d.intent.Problems)
 					}

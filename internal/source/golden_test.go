@@ -15,6 +15,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -159,6 +160,20 @@ func decode(t *testing.T, text string) source.Object {
 		obj = &corev1.Namespace{}
 	case "EndpointSlice":
 		obj = &discoveryv1.EndpointSlice{}
+	case "Gateway":
+		obj = &gatewayv1.Gateway{}
+	case "ListenerSet":
+		obj = &gatewayv1.ListenerSet{}
+	case "HTTPRoute":
+		obj = &gatewayv1.HTTPRoute{}
+	case "GRPCRoute":
+		obj = &gatewayv1.GRPCRoute{}
+	case "TLSRoute":
+		obj = &gatewayv1.TLSRoute{}
+	case "TCPRoute":
+		obj = &gatewayv1.TCPRoute{}
+	case "UDPRoute":
+		obj = &gatewayv1.UDPRoute{}
 	default:
 		t.Fatalf("kind %q in\n%s", kind.Kind, text)
 	}

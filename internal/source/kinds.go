@@ -28,6 +28,11 @@ func kinds() []Kind {
 		{Source: "ingress", Label: "ingress", Resource: "ingresses", GVK: networkingv1.SchemeGroupVersion.WithKind("Ingress")},
 		{Source: "node", Label: "node", Resource: "nodes", GVK: nodeKind()},
 		{Source: "pod", Label: "pod", Resource: "pods", GVK: podKind()},
+		routeKind("HTTPRoute", "httproutes"),
+		routeKind("GRPCRoute", "grpcroutes"),
+		routeKind("TLSRoute", "tlsroutes"),
+		routeKind("TCPRoute", "tcproutes"),
+		routeKind("UDPRoute", "udproutes"),
 	}
 }
 

@@ -77,7 +77,8 @@ func TestKinds(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := source.Sources(); !slices.Equal(got, []string{"ingress", "node", "pod", "service"}) {
+	if got := source.Sources(); !slices.Equal(got, []string{"gateway-grpcroute", "gateway-httproute", "gateway-tcproute",
+		"gateway-tlsroute", "gateway-udproute", "ingress", "node", "pod", "service"}) {
 		t.Errorf("Sources() = %q", got)
 	}
 }

@@ -33,6 +33,7 @@ func parseTTL(s string) (uint32, error) {
 
 var (
 	errForm = errors.New("it contains a slash, colon, backslash or control character: give the bare name or address, without scheme, port or path")
+	errHost = errors.New("a listener's host name has letters, digits and hyphens only")
 	errRoot = errors.New("it is the root, and names nothing here")
 	errLast = errors.New("it ends in a number, and so is meant as an IPv4 address, but is none")
 	errZone = errors.New("an address with a zone (the part from %) is known on one host only")
