@@ -255,15 +255,14 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 			k.dirty[n] = time.Time{}
 		}
 	}
-	since = map[dns.Name]time.Time{}
-	for n, at := range k.dirty {
+	since, k.dirty = k.dirty, map[dns.Name]time.Time{}
+	for n, at := range since {
 		if k.worker.Known(n) {
-			names, since[n] = append(names, n), at
-			delete(k.dirty, n)
+			names = append(names, n)
+		} else {
+			k.dirty[n] = at
+			delete(since, n)
 		}
-	}
-	if len(k.dirty) == 0 {
-		k.dirty = map[dns.Name]time.Time{} // once it may have been large
 	}
 	slices.SortFunc(names, dns.Name.Compare)
 	return names, since

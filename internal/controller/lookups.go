@@ -121,7 +121,7 @@ func (l *lookups) take(events map[ref]objects.Event, status map[schema.GroupVers
 // fetch returns the objects that are to be derived, each once.
 func (l *lookups) fetch() []ref {
 	dirty := slices.Collect(maps.Keys(l.dirty))
-	clear(l.dirty)
+	l.dirty = map[ref]bool{} // not cleared: it may have been large
 	slices.SortFunc(dirty, compareRefs)
 	return dirty
 }

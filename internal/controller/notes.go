@@ -3,6 +3,7 @@ package controller
 import (
 	"strconv"
 	"strings"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -144,13 +145,13 @@ func (c *Controller) tell(z dns.Zone, accepted []dns.Change) {
 		c.Metrics.changes.WithLabelValues(string(change.Action())).Inc()
 	}
 	c.ledger.changed(z, accepted)
-	claimants := c.Rules.Claimants(z, accepted)
+	claimants := sync.OnceValue(func() map[dns.Key]string { return c.Rules.Claimants(z, accepted) })
 	c.ledger.notes.changes(c.Rules.Owner, accepted, func(change dns.Change) string {
 		if change.New != nil {
 			if by := askers(c.index.at(change.Key().Name)); len(by) > 0 {
 				return by[0].Resource()
 			}
 		}
-		return claimants[change.Key()]
+		return claimants()[change.Key()]
 	})
 }
