@@ -29,7 +29,8 @@ lint:
 	$(GO) tool -modfile=tools/go.mod staticcheck ./...
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 
-bench:
+bench: build
+	$(GO) run ./test/bench -program bin/signpost
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 
 image:

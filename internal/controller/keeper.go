@@ -42,6 +42,7 @@ type keeper struct {
 	done   bool              // a round has just ended
 	idle   bool              // it was said that all is up to date
 	down   bool              // nothing can be written
+	sift   int               // pages until all dirty names are looked through, before the zone is known
 	moving map[dns.Name]bool // names that stay for another zone's sake
 }
 
@@ -175,6 +176,7 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 		k.calm(ctx)
 	}
 	changed, done := k.worker.Merge(a.page)
+	k.sift--
 	k.c.version.Add(1)
 	k.want(time.Time{}, k.worker.Concerned(changed)...)
 	if !done {
@@ -233,6 +235,9 @@ func (k *keeper) work(ctx context.Context) {
 // fewUnknown is how many names are read out of turn while the zone is not known.
 const fewUnknown = 5
 
+// siftEach is how many dirty names are looked through for a page, on average.
+const siftEach = 2000
+
 // due takes what is to be planned now: of the dirty names those that are known,
 // the owed ones whose time has come, and those that a person has approved.
 func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]time.Time) {
@@ -255,9 +260,15 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 			k.dirty[n] = time.Time{}
 		}
 	}
+	// At the start all names are dirty, and each page makes a few of them known. Those that wait for no event are not looked
+	// through for each page.
+	all := k.sift <= 0 || k.worker.Whole()
+	if all {
+		k.sift = len(k.dirty) / siftEach
+	}
 	since, k.dirty = k.dirty, map[dns.Name]time.Time{}
 	for n, at := range since {
-		if k.worker.Known(n) {
+		if (all || !at.IsZero()) && k.worker.Known(n) {
 			names = append(names, n)
 		} else {
 			k.dirty[n] = at

@@ -115,3 +115,37 @@ func BenchmarkImageAt(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkKnown asks what has to be read before a name may be planned: of one
+// that lies beyond what has been read, and of one that can be planned.
+func BenchmarkKnown(b *testing.B) {
+	naming, err := claim.NewNaming("", "", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := memory.New(dns.Traits{Atomic: true}, example)
+	p.PageSize = 2
+	for _, n := range []string{"m", "n", "zz"} {
+		p.Put(example, dns.RecordSet{Key: dns.Key{Name: name(n), Type: dns.A}, TTL: 60, Data: []string{"192.0.2.1"}})
+	}
+	rules := plan.Rules{Owner: "me", Claims: &naming, Policy: plan.Sync, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}}
+	w := zone.NewWorker(example, p, zone.Account{Governor: zone.NewGovernor(zone.GovernorConfig{Rate: 1e9, Burst: 1e9})}, rules, slog.New(slog.DiscardHandler))
+	page, err := w.Turn()(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	w.Merge(page)
+	for _, tt := range []struct {
+		name  string
+		known bool
+	}{{"k", true}, {"x", false}} {
+		b.Run(tt.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if w.Known(name(tt.name)) != tt.known {
+					b.Fatalf("Known(%s) is %t", tt.name, !tt.known)
+				}
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@ package zone
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -175,7 +176,15 @@ func (w *Worker) Round() bool { return w.walk.begun }
 
 // Known reports whether all has been read that a plan of a name looks at.
 func (w *Worker) Known(name dns.Name) bool {
-	return w.walk.whole || !slices.ContainsFunc(w.around(name), w.unread)
+	if w.walk.whole {
+		return true
+	}
+	for n := range w.around(name) {
+		if w.unread(n) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *Worker) unread(name dns.Name) bool {
@@ -183,30 +192,49 @@ func (w *Worker) unread(name dns.Name) bool {
 	return !passed && !w.walk.point[name]
 }
 
-// around returns the names that a plan of a name looks at: those of its claims,
-// and those that share them.
-func (w *Worker) around(name dns.Name) []dns.Name {
-	names := []dns.Name{name}
-	if w.rules.Claims == nil {
-		return names
-	}
-	claims := w.candidates(name)
-	for _, c := range claims {
-		for _, r := range w.rules.Claims.Reads(c, w.zone.Name) {
-			names = append(names, r.Name)
-			names = append(names, w.candidates(r.Name)...)
+// around yields the names that a plan of a name looks at: itself, those of its
+// claims, and those that share them; some of them more than once. The first are
+// the cheapest to tell: of many names that are not known most fail there.
+func (w *Worker) around(name dns.Name) iter.Seq[dns.Name] {
+	return func(yield func(dns.Name) bool) {
+		if !yield(name) {
+			return
+		}
+		claims := w.candidates(name)
+		for _, c := range claims {
+			if !yield(c) {
+				return
+			}
+		}
+		shared := map[dns.Name]bool{name: true}
+		for _, c := range claims {
+			for _, r := range w.rules.Claims.Reads(c, w.zone.Name) {
+				if shared[r.Name] {
+					continue
+				}
+				shared[r.Name] = true
+				if !yield(r.Name) {
+					return
+				}
+				for _, n := range w.candidates(r.Name) {
+					if !yield(n) {
+						return
+					}
+				}
+			}
 		}
 	}
-	names = append(names, claims...)
-	slices.SortFunc(names, dns.Name.Compare)
-	return slices.Compact(names)
 }
 
 // Learn reads what is not known around these names, out of turn.
 func (w *Worker) Learn(ctx context.Context, names []dns.Name) error {
 	var unread []dns.Name
-	for _, n := range names {
-		unread = append(unread, slices.DeleteFunc(w.around(n), func(m dns.Name) bool { return !w.unread(m) })...)
+	for _, name := range names {
+		for n := range w.around(name) {
+			if w.unread(n) {
+				unread = append(unread, n)
+			}
+		}
 	}
 	slices.SortFunc(unread, dns.Name.Compare)
 	return w.readAt(ctx, slices.Compact(unread))

@@ -262,18 +262,26 @@ func (w *world) wantZone(zone string, want ...string) {
 func (w *world) awaitZone(zone string, want ...string) {
 	w.t.Helper()
 	slices.Sort(want)
+	if !w.until(patience, func() bool { return slices.Equal(w.records(zone), want) }) {
+		w.wantZone(zone, want...)
+	}
+}
+
+// until waits until done says so, for so long, and returns whether it has.
+func (w *world) until(patience time.Duration, done func() bool) bool {
+	w.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !slices.Equal(w.records(zone), want) {
+	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			w.wantZone(zone, want...)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // claim is the TXT that claims a record set.
