@@ -28,6 +28,7 @@ import (
 var usersOwn = map[string]string{
 	"own/base":    "namespace: kube-system\nnameSuffix: -private\nresources: [../../base]\n",
 	"own/overlay": "namespace: dns\nnameSuffix: -private\nresources: [../../overlays/example]\n",
+	"own/expose":  "namespace: dns\nresources: [../../base]\ncomponents: [../../components/expose]\n",
 }
 
 // everything names each kustomization with the namespace that it installs to.
@@ -211,6 +212,18 @@ func TestRBACIsTheLeast(t *testing.T) {
 		if diff := cmp.Diff(wantLeases, in.leases.Rules); diff != "" {
 			t.Errorf("%s: rules in its own namespace (-want +got):\n%s", kustomization, diff)
 		}
+	}
+}
+
+// The component adds one rule and one argument, to any overlay.
+func TestExposeComponent(t *testing.T) {
+	base, in := render(t, "base"), render(t, "own/expose")
+	want := append(base.role.Rules, rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services", "services/status"}, Verbs: []string{"update"}})
+	if diff := cmp.Diff(want, in.role.Rules); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(append(base.container().Args, "--expose"), in.container().Args); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
 	}
 }
 

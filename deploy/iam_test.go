@@ -62,6 +62,25 @@ var grants = map[string]map[string]string{
 		"route53:ListResourceRecordSets":   exampleZone,
 		"route53:ChangeResourceRecordSets": exampleZone,
 	},
+	"expose.json": { // beside one of the others
+		"ec2:AuthorizeSecurityGroupIngress":   "*",
+		"ec2:CreateSecurityGroup":             "*",
+		"ec2:CreateTags":                      "*",
+		"ec2:DeleteSecurityGroup":             "*",
+		"ec2:DescribeInstances":               "*",
+		"ec2:DescribeSecurityGroups":          "*",
+		"ec2:ModifyInstanceAttribute":         "*",
+		"ec2:ModifyNetworkInterfaceAttribute": "*",
+		"ec2:RevokeSecurityGroupIngress":      "*",
+	},
+}
+
+// zonal are the documents that allow something in zones.
+func zonal() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(grants)), func(name string) bool {
+		_, reads := grants[name]["route53:ListResourceRecordSets"]
+		return !reads
+	})
 }
 
 const exampleZone = "arn:aws:route53:::hostedzone/Z0123456789EXAMPLE"

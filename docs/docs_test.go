@@ -6,9 +6,11 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,7 +59,7 @@ func TestEveryReasonIsExplained(t *testing.T) {
 // TestLinksLeadSomewhere checks the relative links of the README and the docs.
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+?)(?:#[^)]*)?\)`)
-	for _, page := range []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md"} {
+	for _, page := range []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "externaldns-defects.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -76,4 +78,54 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryDefectHasItsTest looks for what externaldns-defects.md names in the
+// last column of each row: test functions, golden files and scripts.
+func TestEveryDefectHasItsTest(t *testing.T) {
+	page, err := os.ReadFile("externaldns-defects.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named, found := regexp.MustCompile("`([^`]+)`"), 0
+	for _, row := range regexp.MustCompile(`(?m)^\| .* \| ([^|]*) \|$`).FindAllStringSubmatch(string(page), -1) {
+		if row[1] == "shown by" || row[1] == "---" {
+			continue
+		}
+		found++
+		tests := named.FindAllStringSubmatch(row[1], -1)
+		if len(tests) == 0 {
+			t.Errorf("no test: %s", row[0])
+		}
+		for _, m := range tests {
+			if !testExists(t, m[1]) {
+				t.Errorf("there is no test %s", m[1])
+			}
+		}
+	}
+	if found < 22 {
+		t.Errorf("%d defects are listed, want 22", found)
+	}
+}
+
+// testExists reports whether there is a file below the root of the module, or a
+// function such as internal/plan.TestGolden.
+func testExists(t *testing.T, name string) bool {
+	t.Helper()
+	dir, function, ok := strings.Cut(name, ".Test")
+	if !ok {
+		_, err := os.Stat("../" + name)
+		return err == nil
+	}
+	files, err := filepath.Glob("../" + dir + "/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(text), "\nfunc Test"+function+"(t *testing.T) {")
+	})
 }

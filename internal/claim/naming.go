@@ -125,6 +125,13 @@ func (n Naming) At(set dns.RecordSet, zone dns.Name) (dns.Name, error) {
 	return n.Name(key, zone)
 }
 
+// Outside reports whether ExternalDNS's claim of a set would lie outside the
+// zone, so that it never finds the one that [Naming.At] gives in its place.
+func (n Naming) Outside(key dns.Key, zone dns.Name) bool {
+	at, err := n.written[key.Type].name(key.Name)
+	return key.Name == zone && (err != nil || !at.Within(zone))
+}
+
 // apexName returns where the claim of a set at the apex lies.
 func (n Naming) apexName(t dns.Type, zone dns.Name) (dns.Name, error) {
 	if at, err := n.written[t].name(zone); err == nil && at.Within(zone) {

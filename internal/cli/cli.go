@@ -69,9 +69,10 @@ func Main(ctx context.Context, args []string, sys System) int {
 }
 
 // dispatch finds the command. Flags alone mean run, so that ExternalDNS's
-// arguments work as they are; so does ExternalDNS's environment alone.
+// arguments work as they are; so does ExternalDNS's environment alone. Only
+// --help alone asks for more than the help of run.
 func dispatch(ctx context.Context, args []string, sys System) error {
-	if len(args) == 0 && !configuredByEnvironment(sys.LookupEnv) {
+	if len(args) == 0 && !configuredByEnvironment(sys.LookupEnv) || len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {
 		return printOverview(sys)
 	}
 	name := "run"

@@ -99,10 +99,21 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		if code != 0 || !strings.HasPrefix(stdout.String(), cmd.detail+"\n\nUsage\n  signpost "+cmd.name) {
 			t.Errorf("%s --help: exit code %d, printed:\n%s", cmd.name, code, stdout.String())
 		}
-		for line := range strings.Lines(stdout.String()) {
-			if len([]rune(line)) > 81 {
-				t.Errorf("%s --help: a line of more than 80 columns: %s", cmd.name, line)
-			}
+		narrow(t, cmd.name+" --help", stdout.String())
+	}
+	var stdout bytes.Buffer
+	if code := Main(t.Context(), nil, System{Stdout: &stdout, Stderr: &stdout, LookupEnv: environ(nil)}); code != 0 {
+		t.Errorf("the overview: exit code %d", code)
+	}
+	narrow(t, "the overview", stdout.String())
+}
+
+// narrow holds text to the width of a terminal.
+func narrow(t *testing.T, what, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if len([]rune(line)) > 81 {
+			t.Errorf("%s: a line of more than 80 columns: %s", what, line)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type demoCommand struct {
 func demoWord() command {
 	return command{
 		name:  "demo",
-		brief: "see it at work on this machine: no cloud, no cluster, no trace afterwards",
+		brief: "see it at work on this machine: no cloud, no cluster, no trace",
 		detail: `Runs the real controller on a directory of manifests against an emulated Route
 53 with DNS, all on this machine. It prints the record sets that it made and the
 dig lines to try, follows your edits of the manifests, and ends with Ctrl-C.

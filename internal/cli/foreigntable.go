@@ -18,18 +18,17 @@ type foreignRow struct {
 // read as that command says, whatever stands here.
 func foreignRows() []foreignRow {
 	return []foreignRow{
-		{refused: true, flags: "rfc2136-create-ptr:bool resolve-service-load-balancer-hostname:bool"},
-		{refused: true, flags: "webhook-server:bool"},
+		{refused: true, flags: "resolve-service-load-balancer-hostname:bool webhook-server:bool"},
 
 		{why: "everything that is read is watched", flags: "listen-endpoint-events:bool"},
 		{why: "DNSEndpoints are read as externaldns.k8s.io/v1alpha1, as ExternalDNS does since 0.21", flags: "crd-source-apiversion crd-source-kind"},
-		{why: "no Events are written", flags: "events-emit:list"},
 		{why: "claims have the newer names anyway", flags: "txt-new-format-only:bool"},
 		{why: "there is only one", flags: "cli-backend"},
 
 		{becomes: "server", flags: "master"},
 		{becomes: "log-level=debug", flags: "debug:bool"},
 		{becomes: "aws-batch-change-size", flags: "aws-max-change-count:int"},
+		{becomes: "create-ptr", flags: "rfc2136-create-ptr:bool"},
 		{hint: "leave it out: without a kubeconfig the cluster around the process is used", flags: "in-cluster:bool"},
 		{hint: "--domain-filter=DOMAIN chooses zones", flags: "zone"},
 		{hint: "--metrics-address=:PORT serves /healthz too", flags: "health-port"},

@@ -12,16 +12,25 @@ import (
 func printOverview(sys System) error {
 	paint := painter(isTerminal(sys.Stdout) && wantsColour(sys.LookupEnv))
 	var b strings.Builder
-	b.WriteString(paint(bold, "signpost demo") + "   shows it at work on this machine: no cloud, no cluster, no trace afterwards\n\n")
 	b.WriteString("Signpost points DNS names at what runs: it turns Kubernetes objects into DNS\n" +
 		"record sets, Amazon Route 53 first, and keeps them right.\n\n")
+	b.WriteString(paint(bold, "To begin") + "\n")
+	b.WriteString("  signpost demo        see it at work, with nothing but this machine\n" +
+		"  signpost run --help  what can be published, and every flag\n\n")
 	b.WriteString(paint(bold, "Commands") + "\n")
 	for _, cmd := range commands() {
-		fmt.Fprintf(&b, "  signpost %-9s %s\n", cmd.name, cmd.brief)
+		fmt.Fprintf(&b, "  %-*s  %s\n", longestCommand(), cmd.name, cmd.brief)
 	}
 	b.WriteString("\n\"signpost COMMAND --help\" says more. Flags alone mean run, so that ExternalDNS's\n" +
 		"arguments work as they are.\n")
 	return write(sys, b.String())
+}
+
+func longestCommand() (width int) {
+	for _, cmd := range commands() {
+		width = max(width, len(cmd.name))
+	}
+	return width
 }
 
 // printHelp prints what the command is for, then its flags by topic.
@@ -123,10 +132,14 @@ func flagHelp(m *model, flag *kong.Flag) string {
 	if flag.IsCumulative() {
 		value = strings.Join(m.lists[flag.Name], ", ")
 	}
-	if value == "" || flag.IsBool() && value != "true" || flag.Tag.Has("secret") {
+	if flag.IsBool() {
+		value = strings.TrimPrefix(value, "false")
+		value = strings.Replace(value, "true", "on", 1)
+	}
+	if value == "" || flag.Tag.Has("secret") {
 		return flag.Help
 	}
-	return flag.Help + " (default" + unbreakable + value + ")"
+	return flag.Help + " (default:" + unbreakable + strings.ReplaceAll(value, " ", unbreakable) + ")"
 }
 
 // writeColumns writes a flag and its help, wrapped, in two columns.

@@ -14,7 +14,7 @@ type runCommand struct{ engineOptions }
 func runWord() command {
 	return command{
 		name:  "run",
-		brief: "keep the record sets as the objects want them; what flags alone mean",
+		brief: "keep the record sets as the objects want them",
 		detail: `Points DNS names at what runs: reads Services and Ingresses, and keeps the
 record sets that they ask for in the zones. Only what carries our mark of
 ownership is ever changed or deleted. ExternalDNS's arguments and environment

@@ -27,8 +27,10 @@ import (
 //
 //	emulator [flags]    run signpost emulator until the script ends; $AWS_ENDPOINT_URL is its API,
 //	                    and with --instance the metadata service's too
-//	load DOMAIN FILE    put the record sets of a zone file, with names below DOMAIN, into the zone
-//	zone DOMAIN         print what the zone holds, without its SOA and NS
+//	load DOMAIN FILE    put the record sets of a zone file, with names below DOMAIN, into the zone, in place
+//	                    of those of the same name, type and identifier; DOMAIN,private is a private zone
+//	unload DOMAIN FILE  take them out
+//	zone DOMAIN         print what the zone holds, without its SOA and NS; $LISTED is its ID
 //	record NAME TYPE VALUE  put a record set into the first zone of the emulator, whose ID is $ZONE
 //	dig NAME TYPE       ask the emulator's DNS
 //	calls               print the calls of the API since the last time, one a line
@@ -64,7 +66,11 @@ func TestScripts(t *testing.T) {
 			},
 			"load": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 2)
-				loadZone(ts, args[0], args[1])
+				loadZone(ts, args[0], args[1], true)
+			},
+			"unload": func(ts *testscript.TestScript, neg bool, args []string) {
+				plain(ts, neg, len(args), 2)
+				loadZone(ts, args[0], args[1], false)
 			},
 			"dig": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 2)
@@ -201,27 +207,38 @@ func (e *emulation) fetch() []string {
 // printZone lists the zone over the API, which does not count among the calls.
 func printZone(ts *testscript.TestScript, domain string) {
 	calls := emulationOf(ts).fetch()
-	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
-	ts.Check(err)
-	zones, err := p.Zones(context.Background())
-	ts.Check(err)
-	i := slices.IndexFunc(zones, func(z dns.Zone) bool { return z.Name.Host() == domain })
-	if i < 0 {
-		ts.Fatalf("there is no zone %s", domain)
-	}
-	var all []dns.RecordSet
-	for cursor, first := provider.Cursor(""), true; first || cursor != ""; first = false {
-		var sets []dns.RecordSet
-		sets, cursor, err = p.Page(context.Background(), zones[i], cursor)
-		ts.Check(err)
-		all = append(all, sets...)
-	}
-	all = slices.DeleteFunc(all, func(s dns.RecordSet) bool { return s.Name == zones[i].Name && (s.Type == "SOA" || s.Type == "NS") })
+	p, z := zoneOf(ts, domain)
+	all := slices.DeleteFunc(listZone(ts, p, z), func(s dns.RecordSet) bool { return s.Name == z.Name && (s.Type == "SOA" || s.Type == "NS") })
 	fmt.Fprint(ts.Stdout(), dns.Format(dns.Root, all))
+	ts.Setenv("LISTED", z.ID)
 	e := emulationOf(ts)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls = calls
+}
+
+// zoneOf returns the zone of a domain, or with ",private" behind it the private
+// one.
+func zoneOf(ts *testscript.TestScript, domain string) (provider.Provider, dns.Zone) {
+	domain, private := strings.CutSuffix(domain, ",private")
+	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
+	ts.Check(err)
+	zones, err := p.Zones(context.Background())
+	ts.Check(err)
+	i := slices.IndexFunc(zones, func(z dns.Zone) bool { return z.Name.Host() == domain && z.Private == private })
+	if i < 0 {
+		ts.Fatalf("there is no zone %s", domain)
+	}
+	return p, zones[i]
+}
+
+func listZone(ts *testscript.TestScript, p provider.Provider, z dns.Zone) (all []dns.RecordSet) {
+	for cursor, first := provider.Cursor(""), true; first || cursor != ""; first = false {
+		sets, next, err := p.Page(context.Background(), z, cursor)
+		ts.Check(err)
+		all, cursor = append(all, sets...), next
+	}
+	return all
 }
 
 // putRecord writes as a person would, which does not count among the calls.
@@ -240,27 +257,26 @@ func putRecord(ts *testscript.TestScript, name, typ, value string) {
 	e.calls = calls
 }
 
-// loadZone adds the record sets of a file to a zone over the API, which does not
-// count among the calls.
-func loadZone(ts *testscript.TestScript, domain, file string) {
+// loadZone puts the record sets of a file into a zone, or takes them out, over
+// the API, which does not count among the calls.
+func loadZone(ts *testscript.TestScript, domain, file string, in bool) {
 	calls := emulationOf(ts).fetch()
-	origin, err := dns.ParseName(domain)
+	p, z := zoneOf(ts, domain)
+	sets, err := dns.Parse(z.Name, ts.ReadFile(file))
 	ts.Check(err)
-	sets, err := dns.Parse(origin, ts.ReadFile(file))
-	ts.Check(err)
-	p, err := route53.NewStatic(ts.Getenv("AWS_ENDPOINT_URL"), nil, route53.Options{}, dns.Filter{})
-	ts.Check(err)
-	zones, err := p.Zones(context.Background())
-	ts.Check(err)
-	i := slices.IndexFunc(zones, func(z dns.Zone) bool { return z.Name == origin })
-	if i < 0 {
-		ts.Fatalf("there is no zone %s", domain)
-	}
+	have := listZone(ts, p, z)
 	var group dns.Group
-	for i := range sets {
-		group = append(group, dns.Change{New: &sets[i]})
+	for _, set := range sets {
+		var c dns.Change
+		if i := slices.IndexFunc(have, func(s dns.RecordSet) bool { return s.Key == set.Key }); i >= 0 {
+			c.Old = &have[i]
+		}
+		if in {
+			c.New = &set
+		}
+		group = append(group, c)
 	}
-	ts.Check(p.Apply(context.Background(), zones[i], dns.Batch{group}))
+	ts.Check(p.Apply(context.Background(), z, dns.Batch{group}))
 	e := emulationOf(ts)
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -45,8 +45,14 @@ func TestRun(t *testing.T) {
 	if text := get(t, ready[2]); !strings.Contains(text, "[ok  ] source service: synced\n") {
 		t.Errorf("%s shows\n%s", ready[2], text)
 	}
-	if text := get(t, ready[1]); !strings.Contains(text, `external_dns_build_info{arch=`) {
-		t.Errorf("%s shows\n%s", ready[1], text)
+	text := get(t, ready[1])
+	for _, line := range []string{`external_dns_build_info{arch=`, `signpost_changes_total{action="CREATE"} 2`,
+		`signpost_request_duration_seconds_count{operation="ChangeResourceRecordSets",result="ok"} 1`,
+		`external_dns_http_request_duration_seconds_count{handler="instrumented_http",host="` + strings.TrimPrefix(url, "http://") +
+			`",method="POST",path="rrset",scheme="http",status="200"} 1`} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%s lacks %s:\n%s", ready[1], line, text)
+		}
 	}
 	remove(t, filepath.Join(dir, "new.yaml"))
 	r.resolves(server, "new.example.com", "A", "NXDOMAIN")

@@ -134,7 +134,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			t.end()
 			now.end()
 			now, t = term{}, nil
-			c.Metrics.leading.Set(0)
+			c.standDown()
 		case list := <-t.listed():
 			c.adopt(t, list)
 		case k := <-c.read:

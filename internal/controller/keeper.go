@@ -151,9 +151,9 @@ func (k *keeper) ask(ctx context.Context) {
 	}
 	if !k.worker.Round() {
 		k.began, k.busy = now, false
-		k.c.Metrics.lastReconcile.Set(seconds(now))
 	}
 	k.asked = true
+	k.c.Metrics.lastReconcile.Set(seconds(now))
 	turn := k.worker.Turn()
 	go func() {
 		page, err := turn(ctx)
@@ -171,7 +171,7 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 		}
 		return
 	}
-	if k.blind > 0 {
+	if k.blind > 0 || k.worker.Whole() {
 		k.blind = 0
 		k.calm(ctx)
 	}

@@ -23,10 +23,10 @@ type ledger struct {
 	mu       sync.Mutex
 	byObject map[string]map[plan.Problem]bool  // by object
 	byName   map[place]map[string]plan.Refusal // refusals, by zone and name, and text
-	open     map[plan.Reason]int
-	wished   []string                   // permissions that would help
-	warned   []string                   // what the provider warned of the last time
-	failures map[string]map[string]bool // what was told of a zone, "" for the list of zones, since all was well with it
+	open     map[plan.Reason]int               // of both, by reason
+	wished   []string                          // permissions that would help
+	warned   []string                          // what the provider warned of the last time
+	failures map[string]map[string]bool        // what was told of a zone, "" for the list of zones, since all was well with it
 	history  history
 }
 
@@ -59,6 +59,12 @@ func (l *ledger) problems(object string, problems []plan.Problem, unknown string
 	same := func(p plan.Problem) bool { return p.Message == unknown }
 	if unknown != "" && !slices.ContainsFunc(problems, same) {
 		tell(slog.LevelWarn, plan.Problem{Reason: plan.Frozen, Message: "what the object holds stays as it is: " + unknown})
+	}
+	for p := range old {
+		l.count(p.Reason, -1)
+	}
+	for p := range now {
+		l.count(p.Reason, 1)
 	}
 	l.byObject[object] = now
 	if len(now) == 0 {
@@ -193,7 +199,7 @@ func (l *ledger) at(zone string, n dns.Name) []plan.Refusal {
 	return out
 }
 
-// refused counts what is refused at present, by reason.
+// refused counts what is asked for and not done at present, by reason.
 func (l *ledger) refused() map[plan.Reason]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

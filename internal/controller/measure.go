@@ -13,10 +13,12 @@ import (
 )
 
 // measured collects what is counted only when somebody asks, since it takes
-// going through all that is wanted and all that the zones hold.
+// going through all that is wanted and all that the zones hold. What is about
+// zones is left out while this replica stands by: a figure that stands still
+// would look like trouble.
 type measured struct {
-	metrics *Metrics
-	all     []prometheus.Collector
+	metrics       *Metrics
+	wanted, zones []prometheus.Collector
 
 	mu      *sync.Mutex
 	version *uint64    // of what was counted last
@@ -25,7 +27,7 @@ type measured struct {
 
 // Describe implements [prometheus.Collector].
 func (m measured) Describe(descs chan<- *prometheus.Desc) {
-	for _, c := range m.all {
+	for _, c := range slices.Concat(m.wanted, m.zones) {
 		c.Describe(descs)
 	}
 }
@@ -37,14 +39,18 @@ const patience = 50
 func (m measured) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	shown := slices.Concat(m.wanted, m.zones)
 	if c := m.metrics.figures.Load(); c != nil {
+		if !c.Lease.Status().Leading {
+			shown = m.wanted
+		}
 		now, version := time.Now(), c.version.Load()
 		if version != *m.version && !now.Before(*m.pause) {
 			c.measure()
 			*m.version, *m.pause = version, now.Add(patience*time.Since(now))
 		}
 	}
-	for _, c := range m.all {
+	for _, c := range shown {
 		c.Collect(out)
 	}
 }

@@ -45,24 +45,24 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 
 // registerExternalDNS registers what ExternalDNS has too.
 func (m *Metrics) registerExternalDNS(f family) {
-	counted := &collectors{}
-	figures := family{counted, f.namespace} // counted when somebody asks
-	m.lastReconcile = f.gauge("controller_last_reconcile_timestamp_seconds", "When the last pass over the zones began.")
-	m.lastSync = f.gauge("controller_last_sync_timestamp_seconds", "When the last pass over the zones ended well.")
-	m.softErrors = f.gauge("controller_consecutive_soft_errors", "Passes in a row that were not whole.")
+	wanted, zones := &collectors{}, &collectors{}
+	ofObjects, ofZones := family{wanted, f.namespace}, family{zones, f.namespace}
+	m.lastReconcile = ofZones.gauge("controller_last_reconcile_timestamp_seconds", "When a part of a zone was asked for at last.")
+	m.lastSync = ofZones.gauge("controller_last_sync_timestamp_seconds", "When a part of a zone was read or changed at last while nothing was failing there.")
+	m.softErrors = f.gauge("controller_consecutive_soft_errors", "Reads and changes that failed since all was well.")
 	m.noOps = f.counter("controller_no_op_runs_total", "Passes that had nothing to change.")
-	m.registryEndpoints = figures.gauge("registry_endpoints_total", "Record sets in the zones.")
-	m.sourceEndpoints = figures.gauge("source_endpoints_total", "Record sets that objects ask for.")
+	m.registryEndpoints = ofZones.gauge("registry_endpoints_total", "Record sets in the zones.")
+	m.sourceEndpoints = ofObjects.gauge("source_endpoints_total", "Record sets that objects ask for.")
 	m.registryErrors = f.counter("registry_errors_total", "Calls to the DNS service that failed.")
 	m.sourceErrors = f.counter("source_errors_total", "Times that a source could not be read.")
-	m.verified = figures.gauges("controller_verified_records", "Record sets that are asked for and stand in a zone, by type.", "record_type")
-	m.registryRecords = figures.gauges("registry_records", "Record sets in the zones, by type.", "record_type")
-	m.sourceRecord = figures.gauges("source_records", "Record sets that objects ask for, by type.", "record_type")
+	m.verified = ofZones.gauges("controller_verified_records", "Record sets that are asked for and stand in a zone, by type.", "record_type")
+	m.registryRecords = ofZones.gauges("registry_records", "Record sets in the zones, by type.", "record_type")
+	m.sourceRecord = ofObjects.gauges("source_records", "Record sets that objects ask for, by type.", "record_type")
 	m.http = prometheus.NewSummaryVec(prometheus.SummaryOpts{Namespace: f.namespace, Name: "http_request_duration_seconds",
 		Help:       "How long HTTP requests to the DNS service took.",
 		Objectives: map[float64]float64{0.5: 0.05, 0.9: 0.01, 0.99: 0.001},
 	}, []string{"handler", "scheme", "host", "path", "method", "status"})
-	f.MustRegister(m.http, measured{m, counted.all, &sync.Mutex{}, new(uint64), &time.Time{}})
+	f.MustRegister(m.http, measured{m, wanted.all, zones.all, &sync.Mutex{}, new(uint64), &time.Time{}})
 }
 
 func (m *Metrics) register(f family) {

@@ -48,3 +48,11 @@ func (c *Controller) reckon(ctx context.Context, zone string, err error, well bo
 
 // absolve forgets what failed in a zone that is gone.
 func (c *Controller) absolve(ctx context.Context, zone string) { c.reckon(ctx, zone, nil, true) }
+
+// forgive forgets all that failed.
+func (c *Controller) forgive() {
+	c.soft.mu.Lock()
+	defer c.soft.mu.Unlock()
+	c.soft.errors, c.soft.failing = 0, nil
+	c.Metrics.softErrors.Set(0)
+}

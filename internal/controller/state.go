@@ -99,6 +99,13 @@ func (s *state) note(zone string, err error) {
 	}
 }
 
+// standDown forgets what is known of the zones.
+func (s *state) standDown() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zones, s.tried, s.unread, s.trouble, s.holds = nil, false, nil, nil, nil
+}
+
 // troubles is all that is wrong with the service now.
 func (s *state) troubles() error {
 	var errs []error

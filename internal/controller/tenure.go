@@ -42,6 +42,22 @@ func (c *Controller) begin(ctx context.Context) *tenure {
 	return t
 }
 
+// standDown forgets what is known of the zones: another writes from now on, so
+// that it is not true any more.
+func (c *Controller) standDown() {
+	c.Metrics.leading.Set(0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.keepers {
+		c.holds.forget(k.zone)
+		c.Metrics.held.DeleteLabelValues(heldLabels(k.zone)...)
+	}
+	c.places, c.keepers = places{}, map[string]*keeper{}
+	c.ledger.keep(func(string) bool { return false })
+	c.state.standDown()
+	c.forgive()
+}
+
 // listed gives the lists of zones as they come.
 func (t *tenure) listed() <-chan zoneList {
 	if t == nil {

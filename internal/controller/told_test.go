@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/provider/memory"
 )
 
 // A name without a zone is told of once, and again when a zone comes.
@@ -131,6 +134,18 @@ func TestMetrics(t *testing.T) {
 			"external_dns_registry_errors_total":              0,
 			"signpost_changes_total{CREATE}":                  8,
 			"signpost_refusals{NoZone}":                       1,
+			"signpost_refusals{NoTarget}":                     1,
+			"signpost_leading":                                1,
+			"signpost_batch_changes":                          1,
+			"signpost_event_to_accepted_seconds":              0, // nothing has happened yet since the start
+			"signpost_audit_age_seconds{example.com}{Z1}":     0.03,
+			"signpost_source_frozen{ingress}":                 0,
+			"signpost_frozen_names":                           0,
+			"signpost_quarantined_names":                      0,
+			"signpost_held_deletions{example.com}{Z1}":        0,
+			"signpost_request_wait_seconds{write}":            1,
+			"signpost_account_requests_total{write}":          1,
+			"signpost_account_throttled_total":                0,
 		} {
 			if got := w.metric(name); got != want {
 				t.Errorf("%s is %v, want %v", name, got, want)
@@ -152,14 +167,48 @@ func TestMetrics(t *testing.T) {
 		if n := w.metric("signpost_changes_total{DELETE}"); n != 4 {
 			t.Errorf("deletions: %v", n)
 		}
+
+		cloud.faults(throttledOnce(), nil)
+		w.status(ingressKind, frozen)
+		w.apply(service("api", "api.example.com", "192.0.2.2"), unclear("cname", "c.example.com"))
+		wait(time.Minute)
+		cloud.faults(on("Apply", &provider.Error{Kind: provider.ErrRejected, Op: "Apply", Cause: errors.New("bad value")}), nil)
+		w.apply(service("also", "also.example.com", "192.0.2.1"), service("api", "api.example.com", "192.0.2.1"))
+		wait(time.Minute)
+		w.wantMetrics("in trouble", map[string]float64{
+			"signpost_account_throttled_total":         1,
+			"signpost_event_to_accepted_seconds":       2, // www has gone, and api has changed
+			"signpost_source_frozen{ingress}":          1,
+			"signpost_source_frozen{service}":          0,
+			"signpost_frozen_names":                    1,
+			"signpost_quarantined_names":               2,
+			"signpost_changes_total{UPDATE}":           1,
+			"signpost_batch_changes":                   3,
+			"signpost_refusals{Rejected}":              2,
+			"signpost_refusals{NoTarget}":              1, // its source cannot be read, so that this is still so
+			"external_dns_source_errors_total":         1,
+			"signpost_held_deletions{example.com}{Z1}": 0,
+		})
 	})
+}
+
+// throttledOnce is a service that asks the first write to come later.
+func throttledOnce() func(memory.Call) error {
+	left := 1
+	return func(c memory.Call) error {
+		if c.Op != "Apply" || left == 0 {
+			return nil
+		}
+		left--
+		return &provider.Error{Kind: provider.ErrThrottled, Op: c.Op, Cause: errors.New("Throttling: Rate exceeded")}
+	}
 }
 
 // An object whose sets do not fit into one batch hears of it.
 func TestOversizeIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cloud := newCloud(example)
-		w, log := newWorld(t, cloud, nil)
+		cloud, to := newCloud(example), &told{}
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Events = to })
 		var addresses []string
 		for i := range 1001 {
 			addresses = append(addresses, fmt.Sprintf("192.0.%d.%d", i/250, i%250))
@@ -170,5 +219,7 @@ func TestOversizeIsTold(t *testing.T) {
 		if n := strings.Count(log.took(), `record="big.example.com A" reason=Oversize object=service/default/big`); n != 1 {
 			t.Errorf("told %d times, want once", n)
 		}
+		to.expect(t, "of what does not fit", "! Service big Oversize Publish: big.example.com A: ",
+			"+ Service web RecordReady Created: (external-dns) record:www.example.com,owner:me,type:A")
 	})
 }

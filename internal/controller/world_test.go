@@ -370,7 +370,8 @@ func key(z dns.Zone, host string) dns.Key {
 	return dns.Key{Name: dns.Name(host + "." + string(z.Name)), Type: dns.A}
 }
 
-// metric returns the value of a metric: "external_dns_controller_verified_records{a}".
+// metric returns the value of a metric, of a histogram how much it has counted:
+// "external_dns_controller_verified_records{a}".
 func (w *world) metric(name string) float64 {
 	w.t.Helper()
 	families, err := w.registry.Gather()
@@ -384,7 +385,7 @@ func (w *world) metric(name string) float64 {
 				label += "{" + l.GetValue() + "}"
 			}
 			if label == name {
-				return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				return m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}

@@ -126,6 +126,25 @@ func TestEqualIgnoresSpelling(t *testing.T) {
 	}
 }
 
+// One value that is only spelled otherwise hides no other that differs.
+func TestEqualComparesAllValues(t *testing.T) {
+	key := Key{Name: "www.example.com.", Type: AAAA}
+	set := func(values ...string) RecordSet {
+		s, err := NewRecordSet(key, 300, values...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	have := set("2001:0DB8:0:0::1", "2001:db8::2")
+	if !have.Equal(set("2001:db8::1", "2001:db8:0::2")) || !have.Equal(set("2001:db8::2", "2001:db8::1")) {
+		t.Error("spelling or order makes sets differ")
+	}
+	if have.Equal(set("2001:db8::1", "2001:db8::3")) || have.Equal(set("2001:db8::1")) {
+		t.Error("sets of different addresses are equal")
+	}
+}
+
 func TestChange(t *testing.T) {
 	a, err := NewRecordSet(Key{Name: "www.example.com.", Type: A}, 300, "192.0.2.1", "192.0.2.2")
 	if err != nil {

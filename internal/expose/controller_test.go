@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -254,6 +255,26 @@ func TestCurrentWay(t *testing.T) {
 		}
 		f.shows("web status:10.0.0.1 -> 54.1.1.1", "signpost-k.example.com: n1 | 443/tcp 198.51.100.0/24")
 	})
+}
+
+// TestPublishedPolicy does the whole work with the policy that is published, also where instances have several network
+// interfaces.
+func TestPublishedPolicy(t *testing.T) {
+	policy, err := os.ReadFile("../../deploy/iam/expose.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFarm(t, emulator.Config{}, 2)
+	f.try(nil, f.srv.SetPolicy("signpost", policy))
+	i, _ := f.srv.Instance("i-00000000000000001")
+	i.Interfaces = 2
+	f.try(nil, f.srv.AddInstance(i))
+	f.create(udp("udp", 6315))
+	f.try(nil, f.passes())
+	f.shows("udp 10.0.0.1 10.0.0.2 -> 54.1.1.1,54.1.1.2", "signpost-k.example.com: n1 n2 | 6315/udp 0.0.0.0/0, 6315/udp ::/0")
+	f.service("udp", func(s *corev1.Service) { now := metav1.Now(); s.DeletionTimestamp = &now })
+	f.try(nil, f.passes())
+	f.shows("udp -> ")
 }
 
 // TestTakeOver takes the group and the addresses over that external-ips left, and nothing else.

@@ -25,9 +25,13 @@ func (d *decision) inForce(want *desired) *claim.Found {
 }
 
 // moves reports whether the claim in force for a wanted set goes to where it
-// would be written now.
+// would be written now. One that ExternalDNS knows is not converted into one
+// that it does not.
 func (d *decision) moves(want *desired, have claim.Found) bool {
 	if want.unmoved || d.Policy == CreateOnly || !d.Convert && !have.Former || !mayChange(have) {
+		return false
+	}
+	if !have.Former && d.Claims.Outside(want.set.Key, d.Zone.Name) {
 		return false
 	}
 	_, err := d.Claims.At(want.set, d.Zone.Name)

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,9 +38,13 @@ func (d *Deriver) headless(r *draft, s *corev1.Service, names []dns.Name) {
 		return
 	}
 	var all targets
+	var unseen nodeUnseen
 	for _, slice := range slices {
 		for _, e := range slice.Endpoints {
 			host, t, err := d.endpoint(r, s, slice, e, kind)
+			if errors.As(err, &unseen) {
+				continue
+			}
 			if err != nil {
 				r.cannotTell(err)
 				return
@@ -50,7 +55,19 @@ func (d *Deriver) headless(r *draft, s *corev1.Service, names []dns.Name) {
 			}
 		}
 	}
+	if all.empty() && unseen != "" {
+		r.cannotTell(unseen)
+		return
+	}
 	r.point(names, all, noEndpoint)
+}
+
+// nodeUnseen is the name of a Node on which something runs and that is not
+// known: a Node may be seen after its Pods. One that is gone takes them along.
+type nodeUnseen string
+
+func (n nodeUnseen) Error() string {
+	return fmt.Sprintf("Node %s is not known, on which it runs", string(n))
 }
 
 // below returns the names of one endpoint of several.
@@ -91,6 +108,9 @@ func (d *Deriver) endpoint(r *draft, s *corev1.Service, slice *discoveryv1.Endpo
 	switch kind {
 	case nodeExternalIPs:
 		n, ok, err := get[*corev1.Node](r.look, nodeKind(), "", node)
+		if err == nil && !ok && node != "" {
+			err = nodeUnseen(node)
+		}
 		if !ok {
 			return "", none, err
 		}

@@ -24,41 +24,41 @@ type Options struct {
 	LabelFilter      string `name:"label-filter" group:"sources" placeholder:"SELECTOR" help:"Read only objects whose labels match this selector."`
 
 	RequireAllowedDomains bool          `name:"require-allowed-domains" group:"sources" negatable:"" help:"Objects may ask only for names that the annotation signpost.dev/allowed-domains of their Namespace allows; without the annotation for none."`
-	MinTTL                time.Duration `name:"min-ttl" group:"sources" placeholder:"DURATION" help:"TTL of record sets whose objects ask for none, in whole seconds. Not given: 300s."`
+	MinTTL                time.Duration `name:"min-ttl" group:"targets" placeholder:"DURATION" help:"TTL of record sets whose objects ask for none, in whole seconds. Not given: 300s."`
 
-	GatewayName         string `name:"gateway-name" group:"sources" placeholder:"NAME" help:"Follow Routes to Gateways of this name only."`
-	GatewayNamespace    string `name:"gateway-namespace" group:"sources" placeholder:"NAMESPACE" help:"Read Gateways of this namespace only. Without it those of all namespaces are read, whatever --namespace says."`
-	GatewayLabelFilter  string `name:"gateway-label-filter" group:"sources" placeholder:"SELECTOR" help:"Follow Routes only to Gateways whose labels match this selector."`
-	GatewayListenerSets bool   `name:"gateway-listener-sets" group:"sources" negatable:"" help:"Follow Routes to ListenerSets too."`
+	GatewayName         string `name:"gateway-name" group:"gateways" placeholder:"NAME" help:"Follow Routes to Gateways of this name only."`
+	GatewayNamespace    string `name:"gateway-namespace" group:"gateways" placeholder:"NAMESPACE" help:"Read Gateways of this namespace only. Without it those of all namespaces are read, whatever --namespace says."`
+	GatewayLabelFilter  string `name:"gateway-label-filter" group:"gateways" placeholder:"SELECTOR" help:"Follow Routes only to Gateways whose labels match this selector."`
+	GatewayListenerSets bool   `name:"gateway-listener-sets" group:"gateways" negatable:"" help:"Follow Routes to ListenerSets too."`
 
-	IngressClass           []string `name:"ingress-class" group:"sources" sep:"none" placeholder:"CLASS" help:"Read only Ingresses of this class: spec.ingressClassName, or where that is empty the annotation kubernetes.io/ingress.class. Repeatable."`
-	IgnoreIngressTLSSpec   bool     `name:"ignore-ingress-tls-spec" group:"sources" negatable:"" help:"Take no names from spec.tls of Ingresses."`
-	IgnoreIngressRulesSpec bool     `name:"ignore-ingress-rules-spec" group:"sources" negatable:"" help:"Take no names from spec.rules of Ingresses."`
+	IngressClass           []string `name:"ingress-class" group:"ingresses" sep:"none" placeholder:"CLASS" help:"Read only Ingresses of this class: spec.ingressClassName, or where that is empty the annotation kubernetes.io/ingress.class. Repeatable."`
+	IgnoreIngressTLSSpec   bool     `name:"ignore-ingress-tls-spec" group:"ingresses" negatable:"" help:"Take no names from spec.tls of Ingresses."`
+	IgnoreIngressRulesSpec bool     `name:"ignore-ingress-rules-spec" group:"ingresses" negatable:"" help:"Take no names from spec.rules of Ingresses."`
 
-	PublishInternal   bool     `name:"publish-internal-services" group:"sources" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
-	PublishHostIP     bool     `name:"publish-host-ip" group:"sources" negatable:"" help:"Point headless Services to the addresses of their Pods' nodes."`
-	PublishNotReady   bool     `name:"always-publish-not-ready-addresses" group:"sources" negatable:"" help:"Publish also those endpoints of headless Services that are not ready."`
-	ServiceTypeFilter []string `name:"service-type-filter" group:"sources" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
+	PublishInternal   bool     `name:"publish-internal-services" group:"services" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
+	PublishHostIP     bool     `name:"publish-host-ip" group:"services" negatable:"" help:"Point headless Services to the addresses of their Pods' nodes."`
+	PublishNotReady   bool     `name:"always-publish-not-ready-addresses" group:"services" negatable:"" help:"Publish also those endpoints of headless Services that are not ready."`
+	ServiceTypeFilter []string `name:"service-type-filter" group:"services" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
 	Compatibility     string   `name:"compatibility" group:"sources" enum:",mate,molecule,kops-dns-controller" default:"" placeholder:"TOOL" help:"Read the annotations of another tool where an object has none of ours: mate, molecule or kops-dns-controller."`
 
-	ExcludeUnschedulable bool   `name:"exclude-unschedulable" group:"sources" default:"true" negatable:"" help:"Point to no node that is cordoned. On unless --no-exclude-unschedulable is given."`
-	ExcludeUnready       bool   `name:"exclude-unready-nodes" group:"sources" negatable:"" help:"Point to no node that has not been Ready for half a minute, unless none is."`
-	ExposeInternalIPv6   bool   `name:"expose-internal-ipv6" group:"sources" negatable:"" help:"Count the internal IPv6 addresses of nodes among those for the world."`
-	HostNetworkPods      bool   `name:"ignore-non-host-network-pods" group:"sources" negatable:"" help:"Read only Pods that use the network of their node."`
-	PodSourceDomain      string `name:"pod-source-domain" group:"sources" placeholder:"DOMAIN" help:"Publish every Pod under its own name below this domain."`
+	ExcludeUnschedulable bool   `name:"exclude-unschedulable" group:"nodes" default:"true" negatable:"" help:"Point to no node that is cordoned."`
+	ExcludeUnready       bool   `name:"exclude-unready-nodes" group:"nodes" negatable:"" help:"Point to no node that has not been Ready for half a minute, unless none is."`
+	ExposeInternalIPv6   bool   `name:"expose-internal-ipv6" group:"nodes" negatable:"" help:"Count the internal IPv6 addresses of nodes among those for the world."`
+	HostNetworkPods      bool   `name:"ignore-non-host-network-pods" group:"nodes" negatable:"" help:"Read only Pods that use the network of their node."`
+	PodSourceDomain      string `name:"pod-source-domain" group:"nodes" placeholder:"DOMAIN" help:"Publish every Pod under its own name below this domain."`
 
-	FQDNTemplate       []string `name:"fqdn-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives the names of an object that asks for none, separated by commas, such as {{.Name}}.example.com. Repeatable."`
-	TargetTemplate     []string `name:"target-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives targets, for sources that know none of their own. Repeatable."`
-	FQDNTargetTemplate []string `name:"fqdn-target-template" group:"sources" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives pairs NAME:TARGET, separated by commas. Repeatable."`
-	CombineFQDN        bool     `name:"combine-fqdn-annotation" group:"sources" negatable:"" help:"Add what templates give to what objects ask for."`
-	IgnoreHostname     bool     `name:"ignore-hostname-annotation" group:"sources" negatable:"" help:"Read no hostname annotations; needs --fqdn-template."`
+	FQDNTemplate       []string `name:"fqdn-template" group:"templates" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives the names of an object that asks for none, separated by commas, such as {{.Name}}.example.com. Repeatable."`
+	TargetTemplate     []string `name:"target-template" group:"templates" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives targets, for sources that know none of their own. Repeatable."`
+	FQDNTargetTemplate []string `name:"fqdn-target-template" group:"templates" sep:"none" comma:"ok" placeholder:"TEMPLATE" help:"A Go template that gives pairs NAME:TARGET, separated by commas. Repeatable."`
+	CombineFQDN        bool     `name:"combine-fqdn-annotation" group:"templates" negatable:"" help:"Add what templates give to what objects ask for."`
+	IgnoreHostname     bool     `name:"ignore-hostname-annotation" group:"templates" negatable:"" help:"Read no hostname annotations; needs --fqdn-template."`
 
-	DefaultTargets      []string `name:"default-targets" group:"sources" sep:"none" placeholder:"TARGET" help:"Targets of DNSEndpoints that name none: addresses or host names. Repeatable."`
-	ForceDefaultTargets bool     `name:"force-default-targets" group:"sources" negatable:"" help:"Point everything that has targets to --default-targets instead."`
-	TargetNetFilter     []string `name:"target-net-filter" group:"sources" sep:"none" placeholder:"NETWORK" help:"Point only to addresses in this network, and to no host names. Repeatable."`
-	ExcludeTargetNets   []string `name:"exclude-target-net" group:"sources" sep:"none" placeholder:"NETWORK" help:"Point to no address in this network. Repeatable."`
-	NAT64Networks       []string `name:"nat64-networks" group:"sources" sep:"none" placeholder:"NETWORK" help:"A /96 network of IPv6 that maps IPv4: its addresses are published as IPv4 too. Repeatable."`
-	CreatePTR           bool     `name:"create-ptr" group:"sources" negatable:"" help:"Make PTR record sets for all addresses; needs PTR among --managed-record-types."`
+	DefaultTargets      []string `name:"default-targets" group:"targets" sep:"none" placeholder:"TARGET" help:"Targets of DNSEndpoints that name none: addresses or host names. Repeatable."`
+	ForceDefaultTargets bool     `name:"force-default-targets" group:"targets" negatable:"" help:"Point everything that has targets to --default-targets instead."`
+	TargetNetFilter     []string `name:"target-net-filter" group:"targets" sep:"none" placeholder:"NETWORK" help:"Point only to addresses in this network, and to no host names. Repeatable."`
+	ExcludeTargetNets   []string `name:"exclude-target-net" group:"targets" sep:"none" placeholder:"NETWORK" help:"Point to no address in this network. Repeatable."`
+	NAT64Networks       []string `name:"nat64-networks" group:"targets" sep:"none" placeholder:"NETWORK" help:"A /96 network of IPv6 that maps IPv4: its addresses are published as IPv4 too. Repeatable."`
+	CreatePTR           bool     `name:"create-ptr" group:"targets" negatable:"" help:"Make PTR record sets for all addresses; needs PTR among --managed-record-types."`
 }
 
 // New returns a Deriver for the options. The error joins one for each value
@@ -166,7 +166,7 @@ func (d *Deriver) ReadsAnnotation(key string) bool {
 	case classAnnotation, mateName, moleculeName, kopsExternal, kopsInternal:
 		return true
 	}
-	return strings.HasPrefix(key, "signpost.dev/") || selects(d.annotations, key) ||
+	return strings.HasPrefix(key, ownPrefix) || strings.HasPrefix(key, externalIPsPrefix) || selects(d.annotations, key) ||
 		slices.ContainsFunc(d.prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 

@@ -10,7 +10,7 @@ import (
 
 const (
 	noPodIP    = "the Pod has no address yet"
-	noPodNode  = "the Pod's node is not known, or has no address for the world"
+	noPodNode  = "the Pod has no node yet, or that has no address for the world"
 	podsDomain = "--pod-source-domain"
 )
 
@@ -55,6 +55,9 @@ func (d *Deriver) toNode(r *draft, p *corev1.Pod, names []dns.Name) {
 	}
 	var t targets
 	n, ok, err := get[*corev1.Node](r.look, nodeKind(), "", p.Spec.NodeName)
+	if err == nil && !ok && p.Spec.NodeName != "" {
+		err = nodeUnseen(p.Spec.NodeName)
+	}
 	if err != nil {
 		r.cannotTell(err)
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -17,7 +18,7 @@ import (
 // returns the groups that conflict with what the zone holds. An error means
 // that the rest was not tried.
 func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conflicts []Failure, err error) {
-	w.Announce(batch)
+	begins := sync.OnceFunc(func() { w.Announce(batch) })
 	d := denials{w: w}
 	for pending := []dns.Batch{batch}; len(pending) > 0; {
 		b := pending[0]
@@ -29,7 +30,7 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 			d.fail(b, d.failed[0].Err)
 			continue
 		}
-		err := w.send(ctx, b)
+		err := w.send(ctx, b, begins)
 		if err == nil {
 			w.accept(b, out)
 			d.landed, w.denied = true, 0
@@ -203,13 +204,14 @@ func (w *Worker) split(b dns.Batch, err error) (good dns.Batch, bad []Failure) {
 const sendTries = 3
 
 // send applies a batch, waits where the service asks to wait, and finds out
-// what became of a call without an answer.
-func (w *Worker) send(ctx context.Context, b dns.Batch) error {
+// what became of a call without an answer. It calls begins whenever a request is
+// about to be sent, and so not at all if ctx ends before.
+func (w *Worker) send(ctx context.Context, b dns.Batch, begins func()) error {
 	for try := 1; ; try++ {
 		if err := w.rest(ctx); err != nil {
 			return err
 		}
-		err := w.calls.write(ctx, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
+		err := w.calls.write(ctx, begins, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
 		w.sent = time.Now()
 		if err == nil || answered(err) || errors.Is(err, ErrFenced) {
 			return err

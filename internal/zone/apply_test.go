@@ -217,6 +217,9 @@ func TestCancelled(t *testing.T) {
 			if strings.Contains(s.log.String(), "level=ERROR") {
 				t.Errorf("an end that was asked for is no error:\n%s", &s.log)
 			}
+			if n := strings.Count(s.log.String(), "Desired change: "); n != 2 {
+				t.Errorf("%d changes are told, want the two of the only batch that was sent:\n%s", n, &s.log)
+			}
 			if n := len(s.p.Sets(example)); n != 4 {
 				t.Errorf("the zone holds %d sets, want those of the first batch and its own two", n)
 			}

@@ -65,8 +65,9 @@ func (c caller) read(ctx context.Context, p Priority, call func(context.Context)
 }
 
 // write makes a call whose outcome must be known: what had no answer is the
-// caller's to find out. A request under way is finished when ctx ends.
-func (c caller) write(ctx context.Context, call func(context.Context) error) error {
+// caller's to find out. A request under way is finished when ctx ends. Begins, if
+// not nil, is called when a request is about to be sent.
+func (c caller) write(ctx context.Context, begins func(), call func(context.Context) error) error {
 	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
 		turn, err := c.account.Governor.Wait(ctx, Write, zone)
 		if err != nil {
@@ -81,6 +82,9 @@ func (c caller) write(ctx context.Context, call func(context.Context) error) err
 				return nil, nil, err
 			}
 			limit = min(limit, held)
+		}
+		if begins != nil {
+			begins()
 		}
 		return timed(context.WithoutCancel(ctx), turn, limit)
 	}), 1, call)

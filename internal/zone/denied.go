@@ -137,7 +137,7 @@ func (w *Worker) upsert(ctx context.Context, b dns.Batch, out *Outcome) (bool, e
 		w.log.Warn("record sets may not be deleted, so that changes are made without comparing; allow DELETE in " +
 			"route53:ChangeResourceRecordSetsActions to have every change checked against what the zone holds")
 	}
-	if err := w.calls.write(ctx, func(call context.Context) error { return w.provider.Upsert(call, w.zone, b) }); err != nil {
+	if err := w.calls.write(ctx, nil, func(call context.Context) error { return w.provider.Upsert(call, w.zone, b) }); err != nil {
 		return false, err
 	}
 	w.accept(b, out)

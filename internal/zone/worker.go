@@ -78,9 +78,6 @@ func NewWorker(z dns.Zone, p provider.Provider, account Account, rules plan.Rule
 		image: NewImage(), walk: newWalk()}
 }
 
-// Zone returns the zone that the worker keeps.
-func (w *Worker) Zone() dns.Zone { return w.zone }
-
 // Image returns what the zone holds, as far as it has been read.
 func (w *Worker) Image() *Image { return w.image }
 
