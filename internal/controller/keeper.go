@@ -123,16 +123,24 @@ func (k *keeper) run(ctx context.Context) {
 	defer alarm.Stop()
 	for ctx.Err() == nil {
 		k.ask(ctx)
-		k.work(ctx)
+		worked := k.work(ctx)
 		if k.worker.Whole() || k.blind > 0 {
 			k.c.state.caughtUp(k.zone.ID)
+		}
+		if worked {
+			// There may be more at once, and always: pages go in between.
+			select {
+			case a := <-k.pages:
+				k.merge(ctx, a)
+			default:
+			}
+			continue
 		}
 		k.upToDate()
 		alarm.Reset(time.Until(k.alarm()))
 		select {
 		case <-ctx.Done():
 		case a := <-k.pages:
-			k.asked = false
 			k.merge(ctx, a)
 		case <-k.wake:
 		case <-alarm.C:
@@ -163,6 +171,7 @@ func (k *keeper) ask(ctx context.Context) {
 
 // merge takes a page in, and what it shows to have changed is dirty.
 func (k *keeper) merge(ctx context.Context, a answer) {
+	k.asked = false
 	if a.err != nil {
 		if ctx.Err() == nil {
 			k.next = time.Now().Add(backOff(k.blind, time.Minute))
@@ -221,15 +230,14 @@ func (k *keeper) upToDate() {
 	k.c.Log.Info(text, "zone", k.zone.String())
 }
 
-// work plans and writes what is due, if anything is.
-func (k *keeper) work(ctx context.Context) {
-	for ctx.Err() == nil {
-		names, since := k.due(ctx)
-		if len(names) == 0 {
-			return
-		}
-		k.sync(ctx, names, since)
+// work plans and writes what is due, and reports whether anything was.
+func (k *keeper) work(ctx context.Context) bool {
+	names, since := k.due(ctx)
+	if len(names) == 0 {
+		return false
 	}
+	k.sync(ctx, names, since)
+	return true
 }
 
 // fewUnknown is how many names are read out of turn while the zone is not known.

@@ -97,6 +97,43 @@ func TestZonesDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
+// Changes without a pause keep no page from being read.
+func TestChangesWithoutPauseDoNotKeepAZoneUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		cloud.PageSize = 10
+		for i := range 100 {
+			put(cloud, example, fmt.Sprintf("h%03d", i), "198.51.100.1")
+		}
+		cloud.faults(func(c memory.Call) error {
+			if c.Op == "Apply" {
+				time.Sleep(500 * time.Millisecond)
+			}
+			return nil
+		}, nil)
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(service("busy", "0.example.com", "192.0.2.1"))
+		for i := range 100 {
+			w.apply(service("busy", "0.example.com", fmt.Sprintf("192.0.2.%d", i)))
+			wait(100 * time.Millisecond)
+		}
+		for _, z := range w.c.Overview().Zones {
+			if z.Read.IsZero() {
+				t.Errorf("after ten seconds of changes the zone %s has not been read", z.Zone)
+			}
+		}
+		wait(2 * time.Second)
+		holds(t, cloud, example, append(strangers(100), "0 A 192.0.2.99")...)
+	})
+}
+
+func strangers(n int) (lines []string) {
+	for i := range n {
+		lines = append(lines, fmt.Sprintf("h%03d A 198.51.100.1", i))
+	}
+	return lines
+}
+
 // While a large zone is read for the first time, names that the pages have passed
 // are written, a new name is read out of turn, and nothing is deleted.
 func TestStartInALargeZone(t *testing.T) {
