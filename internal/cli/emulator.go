@@ -21,6 +21,7 @@ type emulatorCommand struct {
 	instanceOptions
 	Zones        []string      `name:"zone" group:"emulator" sep:"none" placeholder:"DOMAIN" help:"A public hosted zone to begin with. Repeatable. More can be made through the API."`
 	PrivateZones []string      `name:"private-zone" group:"emulator" sep:"none" placeholder:"DOMAIN" help:"A private hosted zone to begin with. Repeatable."`
+	HealthChecks []string      `name:"health-check" group:"emulator" sep:"none" placeholder:"ID" help:"A health check that the account has. Repeatable; record sets with others are refused."`
 	Address      string        `name:"address" group:"emulator" default:"127.0.0.1:4580" placeholder:"ADDRESS" help:"Loopback address of the API; port 0 is any free one."`
 	DNSAddress   string        `name:"dns-address" group:"emulator" default:"127.0.0.1:5053" placeholder:"ADDRESS" help:"Loopback address of DNS, UDP and TCP."`
 	Latency      time.Duration `name:"latency" group:"trouble" default:"0s" placeholder:"DURATION" help:"How long every call takes."`
@@ -65,7 +66,8 @@ func (c *emulatorCommand) check() error {
 
 // Run serves until ctx ends.
 func (c *emulatorCommand) Run(ctx context.Context, call *call) error {
-	server := emulator.New(emulator.Config{Latency: c.Latency, Rate: c.Rate, SyncDelay: c.SyncDelay, Log: call.log})
+	server := emulator.New(emulator.Config{Latency: c.Latency, Rate: c.Rate, SyncDelay: c.SyncDelay,
+		HealthChecks: c.HealthChecks, Log: call.log})
 	zones, err := c.addZones(server)
 	if err != nil {
 		return err

@@ -37,6 +37,10 @@ type AliasZone struct {
 	PublicOnly bool
 	// IPv4Only is true where the targets have no IPv6 addresses.
 	IPv4Only bool
+	// Target, if not empty, is what an alias names in place of a host below it: the
+	// service tells its hosts apart by the name that was asked for, so that such a
+	// host must be called as the record set is.
+	Target Name
 	// OnDemand is true where a CNAME becomes an alias only if its object asks.
 	OnDemand bool
 }

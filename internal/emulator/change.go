@@ -3,6 +3,7 @@ package emulator
 import (
 	"encoding/xml"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -69,6 +70,9 @@ func (s *Server) apply(zoneID string, b batch) *Error {
 	if e := b.checkStructure(); e != nil {
 		return e
 	}
+	if e := s.checkHealthChecks(b); e != nil {
+		return e
+	}
 	if messages := append(b.twice(), b.tooBig()...); len(messages) > 0 {
 		return invalidBatch(messages...)
 	}
@@ -82,6 +86,17 @@ func (s *Server) apply(zoneID string, b batch) *Error {
 	if len(j.messages) > 0 {
 		j.undo()
 		return invalidBatch(j.messages...)
+	}
+	return nil
+}
+
+// checkHealthChecks wants health checks that there are, of which the service tells by an error of its own.
+func (s *Server) checkHealthChecks(b batch) *Error {
+	for _, c := range b.changes {
+		id := c.Set.recordSet().HealthCheckID
+		if c.Action != "DELETE" && id != "" && !slices.Contains(s.cfg.HealthChecks, id) {
+			return refuse(http.StatusNotFound, "NoSuchHealthCheck", "No health check exists with the specified ID: %s", id)
+		}
 	}
 	return nil
 }

@@ -10,7 +10,11 @@ import (
 	"github.com/signpost-dns/signpost/internal/emulator"
 )
 
-const elb = "Z35SXDOTRQ7X7K" // a zone of AWS's own load balancers
+// Zones of AWS's own: load balancers in us-east-1, and CloudFront.
+const (
+	elb = "Z35SXDOTRQ7X7K"
+	cdn = "Z2FDTNDATAQYW2"
+)
 
 // standing is what the zone of TestRefusals holds, besides SOA and NS.
 func standing() []emulator.Change {
@@ -24,6 +28,16 @@ func standing() []emulator.Change {
 		create(failover("p", "PRIMARY", set("f.example.com", "A", "192.0.2.12"))),
 		create(failover("s", "SECONDARY", set("f.example.com", "A", "192.0.2.13"))),
 	}
+}
+
+func healthy(s emulator.RecordSet) emulator.RecordSet {
+	s.Alias.EvaluateTargetHealth = true
+	return s
+}
+
+func checked(id string, s emulator.RecordSet) emulator.RecordSet {
+	s.HealthCheckID = id
+	return s
 }
 
 func changes(c ...emulator.Change) []emulator.Change { return c }
@@ -97,8 +111,18 @@ func TestRefusals(t *testing.T) {
 			[]string{"Tried to create an alias that targets www.example.com., type A in zone ZEXAMPLE, but that target was not found"}},
 		{"alias for NS", changes(create(alias("sub.example.com", "NS", "ZEXAMPLE", "example.com"))), "",
 			[]string{"Tried to create an alias that targets example.com., type NS in zone ZEXAMPLE, but that target was not found"}},
-		{"alias of MX to a load balancer", changes(create(alias("al.example.com", "MX", elb, "lb.eu-west-1.elb.amazonaws.com"))), "",
-			[]string{"Tried to create an alias that targets lb.eu-west-1.elb.amazonaws.com., type MX in zone Z35SXDOTRQ7X7K, but that target was not found"}},
+		{"alias of MX to a load balancer", changes(create(alias("al.example.com", "MX", elb, "lb.us-east-1.elb.amazonaws.com"))), "",
+			[]string{"Tried to create an alias that targets lb.us-east-1.elb.amazonaws.com., type MX in zone Z35SXDOTRQ7X7K, but that target was not found"}},
+		{"load balancer in no zone that there is", changes(create(alias("al.example.com", "A", "ZINVENTED", "lb.us-east-1.elb.amazonaws.com"))), "", []string{
+			"Tried to create an alias that targets lb.us-east-1.elb.amazonaws.com., type A in zone ZINVENTED, but the alias target name does not lie within the target zone",
+			"Tried to create an alias that targets lb.us-east-1.elb.amazonaws.com., type A in zone ZINVENTED, but that target was not found"}},
+		{"load balancer in the zone of another region", changes(create(alias("al.example.com", "A", elb, "lb.us-east-2.elb.amazonaws.com"))), "", []string{
+			"Tried to create an alias that targets lb.us-east-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but the alias target name does not lie within the target zone",
+			"Tried to create an alias that targets lb.us-east-2.elb.amazonaws.com., type A in zone Z35SXDOTRQ7X7K, but that target was not found"}},
+		{"health of a distribution", changes(create(healthy(alias("al.example.com", "A", cdn, "d1.cloudfront.net")))), "",
+			[]string{"RRSet with DNS name al.example.com., type A cannot be created as EvaluateTargetHealth must be false for an alias to a CloudFront distribution."}},
+		{"health check that there is not", changes(create(set("ok.example.com", "A", "192.0.2.9")), create(checked("hc-2", weighted("w3", 10, set("w.example.com", "A", "192.0.2.9"))))), "NoSuchHealthCheck",
+			[]string{"No health check exists with the specified ID: hc-2"}},
 		{"outside zone", changes(create(set("x.example.net", "A", "192.0.2.1"))), "",
 			[]string{"RRSet with DNS name x.example.net. is not permitted in zone example.com."}},
 		{"outside zone by label", changes(create(set("notexample.com", "A", "192.0.2.1"))), "",
@@ -161,7 +185,7 @@ func structureCases() []refusalCase {
 	in := func(format string, id string) []string { return []string{fmt.Sprintf(format, fmt.Sprintf(where, id))} }
 	const content = "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or TrafficPolicyInstanceId], but found "
 	const routing = "Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or MultiValueAnswer], but found "
-	aliasWithValues := alias("s.example.com", "A", elb, "lb.eu-west-1.elb.amazonaws.com")
+	aliasWithValues := alias("s.example.com", "A", elb, "lb.us-east-1.elb.amazonaws.com")
 	aliasWithValues.TrafficPolicyInstanceID = "t"
 	noPolicy := set("s.example.com", "A", "192.0.2.1")
 	noPolicy.SetIdentifier = "s"
@@ -219,8 +243,12 @@ func run(t *testing.T, cases []refusalCase) {
 			} else {
 				got = []string{e.Message}
 			}
-			if e.Code != wantCode || e.Status != 400 {
-				t.Errorf("%d %s, want 400 %s", e.Status, e.Code, wantCode)
+			wantStatus := 400
+			if strings.HasPrefix(wantCode, "NoSuch") {
+				wantStatus = 404
+			}
+			if e.Code != wantCode || e.Status != wantStatus {
+				t.Errorf("%d %s, want %d %s", e.Status, e.Code, wantStatus, wantCode)
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Errorf("messages (-want +got):\n%s", d)
@@ -275,7 +303,7 @@ func TestApexSets(t *testing.T) {
 
 // TestAllowed is what strictness must not forbid.
 func TestAllowed(t *testing.T) {
-	srv, zone := newZone(t, emulator.Config{})
+	srv, zone := newZone(t, emulator.Config{HealthChecks: []string{"hc-1"}})
 	must(t, srv, zone, standing()...)
 	www := set("WWW.example.com.", "A", "192.0.2.2", "192.0.2.1") // other order and spelling
 	steps := []struct {
@@ -291,11 +319,15 @@ func TestAllowed(t *testing.T) {
 		{"failover roles swap", changes(
 			remove(failover("p", "PRIMARY", set("f.example.com", "A", "192.0.2.12"))), remove(failover("s", "SECONDARY", set("f.example.com", "A", "192.0.2.13"))),
 			create(failover("p", "SECONDARY", set("f.example.com", "A", "192.0.2.12"))), create(failover("s", "PRIMARY", set("f.example.com", "A", "192.0.2.13"))))},
+		{"health check", changes(create(checked("hc-1", weighted("w1", 10, set("hc.example.com", "A", "192.0.2.30")))))},
 		{"alias after its target", changes(create(set("t.example.com", "A", "192.0.2.5")), create(alias("t2.example.com", "A", zone, "t.example.com")))},
 		{"alias of TXT in the zone", changes(create(alias("t3.example.com", "TXT", zone, "www.example.com")))},
-		{"alias to a load balancer", changes(create(alias("lb.example.com", "AAAA", elb, "Dualstack.LB.eu-west-1.elb.amazonaws.com")))},
-		{"alias deleted in another spelling", changes(remove(alias("lb.example.com", "AAAA", elb, "dualstack.lb.eu-west-1.elb.amazonaws.com.")))},
-		{"apex alias and MX", changes(create(alias("example.com", "A", elb, "lb.eu-west-1.elb.amazonaws.com")), create(set("example.com", "MX", "10 mail.example.com")))},
+		{"alias to a load balancer", changes(create(alias("lb.example.com", "AAAA", elb, "Dualstack.LB.us-east-1.elb.amazonaws.com")))},
+		{"alias deleted in another spelling", changes(remove(alias("lb.example.com", "AAAA", elb, "dualstack.lb.us-east-1.elb.amazonaws.com.")))},
+		{"alias to a distribution", changes(create(alias("cdn.example.com", "A", cdn, "d1.cloudfront.net")), create(alias("cdn.example.com", "HTTPS", cdn, "d1.cloudfront.net")))},
+		{"alias to a website", changes(create(alias("site.example.com", "A", "Z3AQBSTGFYJSTF", "s3-website-us-east-1.amazonaws.com")))},
+		{"alias to an accelerator", changes(create(alias("ga.example.com", "A", "Z2BJ6XQ5FK7U4H", "a1.awsglobalaccelerator.com")))},
+		{"apex alias and MX", changes(create(alias("example.com", "A", elb, "lb.us-east-1.elb.amazonaws.com")), create(set("example.com", "MX", "10 mail.example.com")))},
 		{"TTL 0 and largest", changes(create(emulator.RecordSet{Name: "z.example.com", Type: "A", Values: []string{"192.0.2.1"}}),
 			create(emulator.RecordSet{Name: "y.example.com", Type: "A", TTL: 1<<31 - 1, Values: []string{"192.0.2.1"}}))},
 		{"TXT forms", changes(create(set("txt.example.com", "TXT", `"a" "b"`, `"q\"uote \351 \\"`, `""`, `"`+strings.Repeat("x", 255)+`"`)))},
@@ -319,6 +351,19 @@ func TestAllowed(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{want[0], want[1], want[2]}, got); d != "" {
 		t.Errorf("listed names (-want +got):\n%s", d)
+	}
+}
+
+// TestDistributionInPrivateZone: only public zones have aliases to CloudFront.
+func TestDistributionInPrivateZone(t *testing.T) {
+	srv := emulator.New(emulator.Config{})
+	zone, err := srv.AddZone("example.com", emulator.Private("us-east-1", "vpc-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "[RRSet with DNS name al.example.com., type A cannot be created as a private hosted zone has no alias to a CloudFront distribution.]"
+	if e := refusal(t, srv.Change(zone, create(alias("al.example.com", "A", cdn, "d1.cloudfront.net")))); e.Message != want {
+		t.Errorf("got %v", e)
 	}
 }
 

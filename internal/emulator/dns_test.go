@@ -104,7 +104,7 @@ func answering(t *testing.T) (*emulator.Server, string) {
 		create(set("sub.example.com", "NS", "ns.sub.example.com", "ns.example.org")), create(set("ns.sub.example.com", "A", "192.0.2.53")),
 		create(alias("al.example.com", "A", zone, "www.example.com")), create(alias("al2.example.com", "A", zone, "al.example.com")),
 		create(alias("aln.example.com", "A", net2, "t.example.net")),
-		create(alias("lb.example.com", "A", elb, "lb-1.eu-west-1.elb.amazonaws.com")), create(alias("lb.example.com", "AAAA", elb, "lb-1.eu-west-1.elb.amazonaws.com")),
+		create(alias("lb.example.com", "A", elb, "lb-1.us-east-1.elb.amazonaws.com")), create(alias("lb.example.com", "AAAA", elb, "lb-1.us-east-1.elb.amazonaws.com")),
 		create(weighted("0", 0, set("w0.example.com", "A", "192.0.2.30"))), create(weighted("1", 5, set("w0.example.com", "A", "192.0.2.31"))),
 		create(failover("a", "SECONDARY", set("f.example.com", "A", "192.0.2.40"))), create(failover("b", "PRIMARY", set("f.example.com", "A", "192.0.2.41"))),
 		create(multi("a", "192.0.2.50")), create(multi("b", "192.0.2.51")),
@@ -175,7 +175,7 @@ func TestDNS(t *testing.T) {
 func TestDocumentationAddresses(t *testing.T) {
 	answer := func(typ string) []string {
 		srv, zone := newZone(t, emulator.Config{})
-		must(t, srv, zone, create(alias("lb.example.com", typ, elb, "LB-1.eu-west-1.elb.amazonaws.com")))
+		must(t, srv, zone, create(alias("lb.example.com", typ, elb, "LB-1.us-east-1.elb.amazonaws.com")))
 		var all []string
 		for _, rr := range ask(t, srv, "lb.example.com.", typ).Answer {
 			if rr.Header().Ttl != 60 {

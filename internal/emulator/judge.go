@@ -176,22 +176,18 @@ func (j *judge) aliasTarget(r *record) error {
 	if a == nil {
 		return nil
 	}
-	tried := fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s", a.DNSName, r.typ, a.HostedZoneID)
-	notFound := told("%s, but that target was not found", tried)
-	target := j.server.zones[a.HostedZoneID]
-	if target == nil {
-		// A zone of AWS itself, such as a load balancer's: those hold addresses only, CloudFront's also HTTPS.
-		if r.typ == "A" || r.typ == "AAAA" || r.typ == "HTTPS" {
-			return nil
-		}
-		return notFound
-	}
 	n, err := parseName(a.DNSName)
 	if err != nil {
 		return err
 	}
+	target := j.server.zones[a.HostedZoneID]
+	if target == nil {
+		return j.awsTarget(r, n)
+	}
+	tried := triedAlias(r)
+	notFound := told("%s, but that target was not found", tried)
 	if !n.within(target.name) {
-		j.messages = append(j.messages, tried+", but the alias target name does not lie within the target zone")
+		j.messages = append(j.messages, tried+outsideTarget)
 		return notFound
 	}
 	if r.typ == "NS" || r.typ == "SOA" || target == j.zone && n == r.name {
@@ -203,6 +199,12 @@ func (j *judge) aliasTarget(r *record) error {
 		}
 	}
 	return notFound
+}
+
+const outsideTarget = ", but the alias target name does not lie within the target zone"
+
+func triedAlias(r *record) string {
+	return fmt.Sprintf("Tried to create an alias that targets %s, type %s in zone %s", r.set.Alias.DNSName, r.typ, r.set.Alias.HostedZoneID)
 }
 
 // finish checks what a batch must leave behind, whatever its steps were.

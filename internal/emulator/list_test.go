@@ -148,7 +148,7 @@ func TestListStart(t *testing.T) {
 
 // TestFields: every field that a request can carry comes back as it was sent.
 func TestFields(t *testing.T) {
-	srv, zone := newZone(t, emulator.Config{})
+	srv, zone := newZone(t, emulator.Config{HealthChecks: []string{"abcdef11-2222-3333-4444-555555fedcba"}})
 	c := client(srv, accessKey)
 	sets := []types.ResourceRecordSet{
 		{Name: aws.String("a.example.com."), Type: "A", TTL: aws.Int64(60), SetIdentifier: aws.String("one & <two>"), Weight: aws.Int64(0),
@@ -169,7 +169,7 @@ func TestFields(t *testing.T) {
 			CidrRoutingConfig: &types.CidrRoutingConfig{CollectionId: aws.String("c8c02a84-aaaa-bbbb-e0d2-d833a2f80106"), LocationName: aws.String("*")},
 			ResourceRecords:   []types.ResourceRecord{{Value: aws.String("192.0.2.1")}}},
 		{Name: aws.String("h.example.com."), Type: "AAAA",
-			AliasTarget: &types.AliasTarget{DNSName: aws.String("lb.eu-west-1.elb.amazonaws.com."), HostedZoneId: aws.String(elb), EvaluateTargetHealth: true}},
+			AliasTarget: &types.AliasTarget{DNSName: aws.String("lb.us-east-1.elb.amazonaws.com."), HostedZoneId: aws.String(elb), EvaluateTargetHealth: true}},
 		{Name: aws.String(`\052.i.example.com.`), Type: "TXT", TTL: aws.Int64(60),
 			ResourceRecords: []types.ResourceRecord{{Value: aws.String(`"b & <c> \"d\" \351"`)}, {Value: aws.String(`"a" "z"`)}}},
 	}

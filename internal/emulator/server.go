@@ -48,6 +48,9 @@ type Config struct {
 	MessageList bool
 	// RequireKnownKeys refuses access keys that SetPolicy never named with InvalidClientTokenId.
 	RequireKnownKeys bool
+	// HealthChecks are the IDs of the health checks that the account has; a record set that names another one is refused
+	// with NoSuchHealthCheck.
+	HealthChecks []string
 	// EC2Delay is how long a new security group is not found yet.
 	EC2Delay time.Duration
 	// Log, if not nil, gets a line for every call.
@@ -57,7 +60,8 @@ type Config struct {
 // Server is an emulated account. It is an http.Handler for the API and a dns.Handler for the zones, and safe
 // for concurrent use.
 type Server struct {
-	cfg Config
+	cfg      Config
+	awsZones map[string][]name // see readAWSZones
 
 	mu       sync.Mutex
 	zones    map[string]*zone // by id
@@ -101,6 +105,7 @@ func New(cfg Config) *Server {
 	}
 	return &Server{
 		cfg:      cfg,
+		awsZones: readAWSZones(),
 		zones:    map[string]*zone{},
 		changes:  map[string]change{},
 		policies: map[string]*policy{},

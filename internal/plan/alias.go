@@ -63,8 +63,8 @@ func (r Rules) resolve(zone dns.Zone, w Want) ([]dns.RecordSet, *Refusal) {
 				return refuse("an alias to %s wants the hosted zone in which that lies: it is no host name of a cloud that is known, and not in %s; "+
 					"name it with the annotation aws-target-hosted-zone, or ask for no alias", dns.Name(w.Set.Data[0]).Host(), zone.Name.Host())
 			}
-			if to.PublicOnly && zone.Private {
-				return refuse("a private zone has no alias to %s; ask for a CNAME with the annotation alias: \"false\"", dns.Name(w.Set.Data[0]).Host())
+			if why := barred(zone, w, to); why != "" {
+				return refuse("%s; ask for a CNAME with the annotation alias: \"false\"", why)
 			}
 			if to.IPv4Only && w.Alias != AliasAAAA {
 				types = []dns.Type{dns.A}
@@ -103,12 +103,23 @@ func (r Rules) aliasTypes(zone dns.Zone, w Want) []dns.Type {
 
 // unasked reports whether a CNAME whose object does not say becomes an alias.
 func (r Rules) unasked(zone dns.Zone, w Want) bool {
-	if r.PreferAlias {
-		_, ok := r.aliasZone(zone, w)
-		return ok
+	to, ok := r.Traits.AliasZone(dns.Name(w.Set.Data[0]))
+	if ok = ok && !to.OnDemand && !r.PreferCNAME; r.PreferAlias {
+		to, ok = r.aliasZone(zone, w)
 	}
-	known, ok := r.Traits.AliasZone(dns.Name(w.Set.Data[0]))
-	return ok && !known.OnDemand && !r.PreferCNAME
+	return ok && barred(zone, w, to) == ""
+}
+
+// barred returns why a zone has no alias to a target.
+func barred(zone dns.Zone, w Want, to dns.AliasZone) string {
+	at := dns.Name(w.Set.Data[0])
+	switch {
+	case to.PublicOnly && zone.Private:
+		return "a private zone has no alias to " + at.Host()
+	case to.Target != "" && at != to.Target && at != w.Set.Name+to.Target:
+		return fmt.Sprintf("%s is found by the name that was asked for: only %s%s answers for it", at.Host(), w.Set.Name, to.Target.Host())
+	}
+	return ""
 }
 
 // aliasZone returns the hosted zone of an alias's target: the one that the
@@ -131,11 +142,15 @@ func (r Rules) aliases(w Want, to dns.AliasZone, types []dns.Type) []dns.RecordS
 	if w.EvaluateHealth != nil {
 		health = *w.EvaluateHealth
 	}
+	target := dns.Name(w.Set.Data[0])
+	if to.Target != "" {
+		target = to.Target
+	}
 	var sets []dns.RecordSet
 	for _, t := range types {
 		set := w.Set
 		set.Type, set.TTL, set.Data = t, 0, nil
-		set.Alias = &dns.Alias{Zone: to.ID, Target: dns.Name(w.Set.Data[0]), EvaluateHealth: health && !to.NoHealth}
+		set.Alias = &dns.Alias{Zone: to.ID, Target: target, EvaluateHealth: health && !to.NoHealth}
 		sets = append(sets, set)
 	}
 	return sets

@@ -30,6 +30,7 @@ var zone = dns.Zone{ID: "Z1", Name: "example.com."}
 //
 //	rules    one a line: "owner me", "policy sync", "types A AAAA", "prefix edns.", "suffix -x", "wildcard any",
 //	         "prefer-cname", "evaluate-health", "noop", "no-routing", "prefer-alias", "by-stack", "refuse-private", "max-routed 2" (weighted),
+//	         "private" (the zone),
 //	         "max-set-values 2", "include NAME", "exclude NAME", "max-values 4",
 //	         "format 0.21", "former-prefix edns.", "former-suffix -x", "migrate OWNER", "convert", "adopt", "unread"
 //	zone     what it holds; behind "#" at the end of a line "listed VALUE" or "opaque FIELD"
@@ -143,7 +144,9 @@ func (s *scene) read() (plan.Rules, plan.Input) {
 			names = append(names, s.name(l[0]))
 		}
 	}
-	in := plan.Input{Zone: zone, Names: names,
+	at := zone
+	at.Private = slices.ContainsFunc(s.lines("rules"), func(l [2]string) bool { return l[0] == "private" })
+	in := plan.Input{Zone: at, Names: names,
 		Wants: func(n dns.Name) []plan.Want { return wants[n] },
 		Sets:  newStrictZone(zone, s.sets).at,
 		All:   func() iter.Seq[dns.RecordSet] { return slices.Values(s.sets) },
@@ -277,8 +280,8 @@ func object(resource string) plan.Object {
 // aliases is an excerpt of what Route 53 can alias.
 var aliases = map[dns.Name]dns.AliasZone{
 	"eu-west-1.elb.amazonaws.com.": {ID: "ZELB"},
-	"cloudfront.net.":              {ID: "ZCDN", NoHealth: true},
-	"s3-website.amazonaws.com.":    {ID: "ZS3", IPv4Only: true, OnDemand: true},
+	"cloudfront.net.":              {ID: "ZCDN", NoHealth: true, PublicOnly: true},
+	"s3-website.amazonaws.com.":    {ID: "ZS3", IPv4Only: true, OnDemand: true, Target: "s3-website.amazonaws.com."},
 }
 
 func (s *scene) rules() plan.Rules {
@@ -334,7 +337,7 @@ func (s *scene) rules() plan.Rules {
 			r.Convert = true
 		case "adopt":
 			r.Adopt = true
-		case "unread":
+		case "unread", "private":
 		case "no-routing":
 			r.Traits.Routing = false
 		case "prefer-alias":

@@ -15,7 +15,7 @@ var aliasZonesText string
 // Kinds of rows with rules of their own (API reference, AliasTarget): the health
 // of a CloudFront distribution cannot be evaluated, and no private zone has an
 // alias to one; a bucket's website and an environment of Elastic Beanstalk have
-// IPv4 addresses only.
+// IPv4 addresses only, and an alias to a website names no bucket.
 const (
 	kindCloudFront = "cloudfront"
 	kindWebsite    = "s3-website"
@@ -55,8 +55,12 @@ func parseAliasZones(text string) (map[dns.Name]dns.AliasZone, error) {
 		}
 		seen[suffix] = true
 		kind := columns[2]
-		zones[suffix] = dns.AliasZone{ID: columns[1], NoHealth: kind == kindCloudFront, PublicOnly: kind == kindCloudFront,
+		to := dns.AliasZone{ID: columns[1], NoHealth: kind == kindCloudFront, PublicOnly: kind == kindCloudFront,
 			IPv4Only: kind == kindWebsite || kind == kindBeanstalk, OnDemand: !automatic(kind)}
+		if kind == kindWebsite {
+			to.Target = suffix
+		}
+		zones[suffix] = to
 	}
 	return zones, nil
 }
