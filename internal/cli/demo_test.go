@@ -141,7 +141,7 @@ func TestDemoInCheckout(t *testing.T) {
 		t.Errorf("%s shows\n%s", page, text)
 	}
 	for _, port := range usual {
-		if strings.Contains(r.stdout.String(), strconv.Itoa(port)) {
+		if regexp.MustCompile(`\b` + strconv.Itoa(port) + `\b`).MatchString(r.stdout.String()) {
 			t.Errorf("port %d is taken, and named:\n%s", port, r.stdout)
 		}
 	}
