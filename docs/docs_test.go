@@ -59,21 +59,23 @@ func TestEveryReasonIsExplained(t *testing.T) {
 // TestLinksLeadSomewhere checks the relative links of the README and the docs.
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+?)(?:#[^)]*)?\)`)
-	for _, page := range []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "externaldns-defects.md"} {
+	routing, err := filepath.Glob("routing/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "externaldns-defects.md", "route53.md", "sources/service.md"}
+	for _, page := range append(pages, routing...) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		dir := "./"
-		if page == "../README.md" {
-			dir = "../"
-		}
+		dir := filepath.Dir(page)
 		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
 			target := m[1]
 			if regexp.MustCompile(`^[a-z]+:`).MatchString(target) {
 				continue
 			}
-			if _, err := os.Stat(dir + target); err != nil {
+			if _, err := os.Stat(filepath.Join(dir, target)); err != nil {
 				t.Errorf("%s: the link to %s leads nowhere", page, target)
 			}
 		}
