@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -149,11 +150,45 @@ func TestNewStaticIgnoresTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestARNs(t *testing.T) {
-	for region, want := range map[string]string{"us-east-1": "aws", "cn-north-1": "aws-cn", "us-gov-west-1": "aws-us-gov", "eusc-de-east-1": "aws-eusc"} {
-		p := &Provider{partition: partition(region)}
-		if got := p.arn("Z1"); got != "arn:"+want+":route53:::hostedzone/Z1" {
-			t.Errorf("%s: %s", region, got)
+// Each partition of AWS has a Route 53 of its own, with its own address, region
+// of signatures and ARNs.
+func TestPartitions(t *testing.T) {
+	bare(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDENV")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	for region, want := range map[string]string{
+		"eu-west-1":      "aws route53.amazonaws.com us-east-1",
+		"cn-north-1":     "aws-cn route53.amazonaws.com.cn cn-northwest-1",
+		"us-gov-east-1":  "aws-us-gov route53.us-gov.amazonaws.com us-gov-west-1",
+		"eusc-de-east-1": "aws-eusc route53.amazonaws.eu eusc-de-east-1",
+		"us-iso-west-1":  "aws-iso route53.c2s.ic.gov us-iso-east-1",
+		"us-isob-east-1": "aws-iso-b route53.sc2s.sgov.gov us-isob-east-1",
+		"us-isof-east-1": "aws-iso-f route53.csp.hci.ic.gov us-isof-south-1",
+		"eu-isoe-west-1": "aws-iso-e route53.cloud.adc-e.uk eu-isoe-west-1",
+	} {
+		t.Setenv("AWS_REGION", region)
+		var host, signed string
+		wire := transport(func(r *http.Request) (*http.Response, error) {
+			host, signed = r.URL.Host, r.Header.Get("Authorization")
+			return canned(200, noZones).RoundTrip(r)
+		})
+		cfg, err := configure(t.Context(), Options{}, "", config.WithHTTPClient(&http.Client{Transport: wire}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := newProvider(cfg, Options{}, dns.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Zones(t.Context()); err != nil {
+			t.Error(err)
+		}
+		scope := strings.Split(signed, "/")
+		if got := p.partition + " " + host + " " + scope[2]; got != want {
+			t.Errorf("%s: got %s, want %s", region, got, want)
+		}
+		if got, want := p.arn("Z1"), "arn:"+p.partition+":route53:::hostedzone/Z1"; got != want {
+			t.Errorf("%s: %s, want %s", region, got, want)
 		}
 	}
 }

@@ -88,7 +88,7 @@ type Provider struct {
 	options   Options
 	filter    dns.Filter
 	traits    dns.Traits
-	partition string // of the account's ARNs: aws, aws-cn, aws-us-gov
+	partition string // of the account's ARNs, such as aws-cn
 
 	// renew has the next call ask for new credentials.
 	renew func()
@@ -239,14 +239,15 @@ func (p *Provider) wish(sentence string) {
 	p.wishes = append(p.wishes, sentence)
 }
 
+// partition returns the partition of a region, as ARNs name it.
 func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	case strings.HasPrefix(region, "eusc-"):
-		return "aws-eusc"
+	for _, p := range []struct{ regions, name string }{
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
+		{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"us-isof-", "aws-iso-f"}, {"eu-isoe-", "aws-iso-e"},
+	} {
+		if strings.HasPrefix(region, p.regions) {
+			return p.name
+		}
 	}
 	return "aws"
 }
