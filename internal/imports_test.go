@@ -32,21 +32,22 @@ var rooms = map[string][]string{
 	"zone":                  {"dns", "claim", "plan", "provider"},
 	"controller":            {"dns", "plan", "source", "objects", "lease", "events", "provider", "zone"},
 	"publicip":              {"dns", "claim", "plan", "provider"},
+	"site":                  {"source", "objects", "publicip"},
 	"console":               {"dns", "controller"},
 	"expose":                {"plan"},
 	"expose/ec2":            {"expose"},
 	"emulator":              {},
 	"cli": {"dns", "claim", "plan", "source", "objects", "lease", "events", "provider", "provider/route53", "zone",
-		"controller", "console", "publicip", "expose", "expose/ec2", "emulator"},
+		"controller", "console", "publicip", "site", "expose", "expose/ec2", "emulator"},
 }
 
 // guarded says which rooms may import packages that drag a world in, or an
 // effect. Each row is for the package and for those below it.
 var guarded = map[string][]string{
-	"k8s.io":                                 {"expose", "source", "objects", "lease", "events", "controller", "cli"},
+	"k8s.io":                                 {"expose", "source", "objects", "lease", "events", "site", "controller", "cli"},
 	"sigs.k8s.io":                            {"source", "objects", "controller", "cli"},
 	"github.com/aws":                         {"expose/ec2", "provider/route53"},
-	"log":                                    {"expose", "objects", "lease", "events", "zone", "controller", "console", "emulator", "cli"},
+	"log":                                    {"expose", "objects", "lease", "events", "site", "zone", "controller", "console", "emulator", "cli"},
 	"github.com/prometheus":                  {"controller", "console", "cli"},
 	"github.com/alecthomas/kong":             {"cli"},
 	"github.com/miekg/dns":                   {"emulator"},

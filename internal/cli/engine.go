@@ -23,6 +23,8 @@ import (
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/provider/route53"
+	"github.com/signpost-dns/signpost/internal/publicip"
+	"github.com/signpost-dns/signpost/internal/site"
 	"github.com/signpost-dns/signpost/internal/source"
 	"github.com/signpost-dns/signpost/internal/zone"
 )
@@ -36,11 +38,13 @@ type engineOptions struct {
 	Route53 route53.Options `embed:""`
 	Lease   lease.Options   `embed:""`
 	Expose  exposeOptions   `embed:""`
+	Site    site.Options    `embed:""`
 	Events  events.Options  `embed:""`
 
 	settings Settings
 	rules    plan.Rules // but for the provider's traits
 	deriver  *source.Deriver
+	finder   publicip.Finder       // of the site's public address
 	onHold   func(controller.Hold) // nil: the log tells
 	registry *prometheus.Registry  // made by count
 	counts   *controller.Metrics
@@ -68,6 +72,9 @@ func (o *engineOptions) check() (err error) {
 	if o.Source.CreatePTR && !slices.Contains(o.settings.Types, dns.PTR) {
 		return errorf("add --managed-record-types=PTR, beside the types that are managed already",
 			"--create-ptr needs PTR among --managed-record-types")
+	}
+	if o.finder, err = o.Site.Finder(); err != nil {
+		return err
 	}
 	o.deriver, err = source.New(o.Source)
 	return err
@@ -151,6 +158,8 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if exposer != nil && !o.Once && !o.DryRun {
 		mine = beside{mine, exposer.Run}
 	}
+	o.Site.Once = o.Once || o.DryRun
+	feed = site.With(feed, o.finder, o.Site, call.log)
 	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer}
 	rules := o.rules
 	rules.Traits = p.Traits()

@@ -53,6 +53,7 @@ func groups() []kong.Group {
 		{Key: "changes", Title: "What may change"},
 		{Key: "ownership", Title: "Whose record sets"},
 		{Key: "expose", Title: "Services without a load balancer"},
+		{Key: "site", Title: "The address of the site"},
 		{Key: "objects", Title: "Where objects are read from"},
 		{Key: "pace", Title: "When"},
 		{Key: "replicas", Title: "Several replicas"},

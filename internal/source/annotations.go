@@ -20,6 +20,10 @@ const (
 // of the kind.
 const adoptAnnotation = "signpost.dev/adopt"
 
+// targetAnnotation is the target annotation under a prefix of its own: it wins, and takes words that ExternalDNS would
+// take for host names.
+const targetAnnotation = "signpost.dev/target"
+
 // classAnnotation named an Ingress's class before spec.ingressClassName did.
 const classAnnotation = "kubernetes.io/ingress.class"
 
@@ -72,6 +76,9 @@ func readAnnotations(all map[string]string, prefixes []string) annotations {
 				a.add(key, note{full, value})
 			}
 		}
+	}
+	if n := (note{targetAnnotation, all[targetAnnotation]}); n.value != "" {
+		a.byKey[targetKey] = n
 	}
 	slices.SortFunc(a.differs, func(p, q plan.Problem) int { return strings.Compare(p.Message, q.Message) })
 	return a

@@ -119,7 +119,7 @@ func (r *draft) override() (targets, bool) {
 // is legible, then it is unknown what the object wants.
 func (r *draft) targets(where string, values []string) targets {
 	var t targets
-	r.each(where, plan.BadTarget, values, t.parse)
+	r.each(where, plan.BadTarget, r.site(&t, values), t.parse)
 	if len(values) > 0 && t.empty() && r.unknown == "" {
 		r.unknown = fmt.Sprintf("%s: no target in it can be read", where)
 	}

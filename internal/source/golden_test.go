@@ -174,13 +174,15 @@ func decode(t *testing.T, text string) source.Object {
 		obj = &gatewayv1.TCPRoute{}
 	case "UDPRoute":
 		obj = &gatewayv1.UDPRoute{}
+	case "PublicIPv4", "PublicIPv6":
+		obj = &source.PublicAddress{}
 	default:
 		t.Fatalf("kind %q in\n%s", kind.Kind, text)
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), obj); err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if obj.GetNamespace() == "" && kind.Kind != "Node" && kind.Kind != "Namespace" {
+	if obj.GetNamespace() == "" && kind.Kind != "Node" && kind.Kind != "Namespace" && !strings.HasPrefix(kind.Kind, "Public") {
 		obj.SetNamespace("default")
 	}
 	return obj

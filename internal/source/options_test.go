@@ -82,3 +82,19 @@ func TestKinds(t *testing.T) {
 		t.Errorf("Sources() = %q", got)
 	}
 }
+
+// What is not read is not even kept: each prefix counts.
+func TestReadsAnnotation(t *testing.T) {
+	d, err := source.New(source.Options{AnnotationFilter: "team=web"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{
+		"external-dns.kubernetes.io/hostname": true, "external-dns.alpha.kubernetes.io/hostname": true, "signpost.dev/target": true,
+		"external-ips.alpha.openfresh.github.io/hostname": true, "kubernetes.io/ingress.class": true, "team": true, "example.com/hostname": false,
+	} {
+		if got := d.ReadsAnnotation(key); got != want {
+			t.Errorf("%s is read: %t, want %t", key, got, want)
+		}
+	}
+}
