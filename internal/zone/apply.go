@@ -64,11 +64,12 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 		}
 		pending = append(pending, good)
 	}
-	if len(d.failed) > 0 && !d.landed {
+	if len(d.failed) > 0 && !d.landed && !d.again() {
 		// Nobody may write at all: that is no fault of these groups.
 		w.denied++
 		return conflicts, w.stopped(ctx, d.failed[0].Err)
 	}
+	d.note()
 	w.reject(d.failed, out)
 	return conflicts, nil
 }
@@ -142,6 +143,7 @@ func (w *Worker) accept(b dns.Batch, out *Outcome) {
 	n := 0
 	for _, g := range b {
 		for _, c := range g {
+			delete(w.closed, c.Key().Name)
 			if c.Action() != dns.Assert {
 				out.Applied = append(out.Applied, c)
 				n++

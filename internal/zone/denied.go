@@ -3,6 +3,7 @@ package zone
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -67,6 +68,23 @@ func (d *denials) fail(b dns.Batch, denied error) {
 	for _, g := range b {
 		d.failed = append(d.failed, Failure{g, d.w.owners(g), denied})
 	}
+}
+
+// note remembers what was denied beside something that was permitted.
+func (d *denials) note() {
+	for _, f := range d.failed {
+		for _, n := range f.Names {
+			d.w.closed[n] = true
+		}
+	}
+}
+
+// again reports whether all of these were denied before while others were
+// permitted, so that it says nothing of the zone as a whole.
+func (d *denials) again() bool {
+	return !slices.ContainsFunc(d.failed, func(f Failure) bool {
+		return !slices.ContainsFunc(f.Names, func(n dns.Name) bool { return d.w.closed[n] })
+	})
 }
 
 // byAction parts a batch by the permissions that its groups need.

@@ -189,6 +189,11 @@ func TestDeniedNames(t *testing.T) {
 		if out.Err != nil || len(out.Failed) != 1 || !errors.Is(out.Failed[0].Err, provider.ErrDenied) || len(s.calls) > 14 {
 			t.Errorf("got %v, %v, %d calls", out.Err, out.Failed, len(s.calls))
 		}
+		// Tried again by itself it is still no fault of the zone.
+		out = s.sync("h41")
+		if out.Err != nil || len(out.Failed) != 1 || !errors.Is(out.Failed[0].Err, provider.ErrDenied) {
+			t.Errorf("tried again: got %v, %v", out.Err, out.Failed)
+		}
 		// Where all is denied that is found out soon.
 		s.faults(func(context.Context, memory.Call) error { return denied }, nil)
 		for _, h := range hosts {

@@ -65,6 +65,7 @@ type Worker struct {
 	walk     walk
 	told     struct{ upsert bool } // what was said once
 	denied   int                   // batches in a row of which nothing was permitted
+	closed   map[dns.Name]bool     // names that were denied while others were permitted
 	sent     time.Time             // when the last batch was answered
 
 	mu    sync.RWMutex // held to change the image, and by those who Look at it
@@ -74,7 +75,7 @@ type Worker struct {
 // NewWorker returns a worker that has not read its zone.
 func NewWorker(z dns.Zone, p provider.Provider, account Account, rules plan.Rules, log *slog.Logger) *Worker {
 	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
-	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{},
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{}, closed: map[dns.Name]bool{},
 		image: NewImage(), walk: newWalk()}
 }
 
