@@ -1,13 +1,13 @@
 package controller
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
@@ -55,13 +55,17 @@ type ExplainedZone struct {
 	Read    *time.Time     `json:"read,omitempty"` // nothing that is known is older, but for what was written since
 	Trouble string         `json:"trouble,omitempty"`
 	Holds   []ExplainedSet `json:"holds"`
-	Changes []string       `json:"changes,omitempty"` // what is to be changed, as a diff
+	// Wildcard is the name that answers in its place, where nothing stands at it.
+	Wildcard string   `json:"wildcard,omitempty"`
+	Changes  []string `json:"changes,omitempty"` // what is to be changed, as a diff
 
 	Last    *ExplainedChange   `json:"lastChange,omitempty"`
 	Refused []ExplainedProblem `json:"refused,omitempty"`
 	Retry   *ExplainedRetry    `json:"retry,omitempty"`
 	Grace   *time.Time         `json:"graceUntil,omitempty"`
 	Hold    *ExplainedHold     `json:"hold,omitempty"`
+
+	contest string // who is heard before whom
 }
 
 // ExplainedSet is a record set that stands at the name.
@@ -70,6 +74,8 @@ type ExplainedSet struct {
 	Managed bool             `json:"managed"` // of a managed type
 	Ours    bool             `json:"ours"`
 	Claims  []ExplainedClaim `json:"claims,omitempty"`
+	Claim   *ExplainedClaim  `json:"claim,omitempty"` // what it says, if it is a claim itself
+	Of      string           `json:"of,omitempty"`    // and what it claims then
 }
 
 // ExplainedClaim is what a claim says.
@@ -108,27 +114,28 @@ func (c *Controller) Explain(name dns.Name) Explanation {
 	views, unplaced := c.views(name)
 	e.Unplaced = unplaced
 	asked := c.asked(name)
+	s := c.silence(asked, e.Sources)
 	var winners []string
 	for _, v := range views {
-		z, heard := c.explainZone(v, name, len(asked.wants) > 0)
+		z, heard := c.explainZone(v, name, s)
 		e.Zones = append(e.Zones, z)
 		winners = append(winners, heard...)
 	}
 	e.Objects = append(e.Objects, c.explainObjects(asked, e.Zones, winners)...)
-	e.Verdict = c.verdict(e, len(asked.wants) > 0)
+	e.Verdict = c.verdict(e, s)
 	return e
 }
 
 // verdict puts together what happens in the zones, or why there is none.
-func (c *Controller) verdict(e Explanation, wanted bool) string {
+func (c *Controller) verdict(e Explanation, s silence) string {
 	status := c.Lease.Status()
 	switch {
 	case !status.Leading && status.Leader != "":
-		return "nothing here, because this replica stands by: ask " + status.Leader + ", which leads"
+		return "nothing here, because this replica stands by: ask " + c.leader(status.Leader) + ", which leads"
 	case !status.Leading:
 		return "nothing, because this replica stands by and no leader is known"
-	case len(e.Zones) == 0 && !wanted:
-		return "nothing, because " + c.unasked(e)
+	case len(e.Zones) == 0 && s.why != "":
+		return "nothing, because " + s.why
 	case len(e.Zones) == 0:
 		return "nothing, because " + e.Unplaced
 	}
@@ -142,21 +149,41 @@ func (c *Controller) verdict(e Explanation, wanted bool) string {
 	return strings.Join(verdicts, "; ")
 }
 
-// unasked says why no object asks.
-func (c *Controller) unasked(e Explanation) string {
-	for _, o := range e.Objects {
-		switch {
-		case len(o.Problems) > 0:
-			return o.Object + " has a problem: " + o.Problems[0].Message
-		case o.Unknown != "":
-			return "it is unknown what " + o.Object + " wants: " + o.Unknown
+// leader says where the leader is, given its identity in the Lease: its Pod's name
+// with what tells processes apart.
+func (c *Controller) leader(identity string) string {
+	i := strings.LastIndex(identity, "_")
+	board, ok := c.Lease.(lease.Board)
+	if !ok || i < 0 {
+		return identity
+	}
+	namespace, _ := board.Place()
+	return identity[:i] + " (kubectl -n " + namespace + " port-forward pod/" + identity[:i] + " 7979)"
+}
+
+// silence is why no object asks for a name. The zero silence is that one does.
+type silence struct {
+	why  string
+	tied bool // an object would ask, and cannot
+}
+
+func (c *Controller) silence(a asked, sources []string) silence {
+	if len(a.wants) > 0 {
+		return silence{}
+	}
+	for _, p := range c.ledger.report() {
+		if speaksOf(p.Message, a.name) {
+			return silence{p.Object + " has a problem: " + p.Message, true}
 		}
 	}
-	text := "no object asks for it"
-	if len(e.Sources) > 0 {
-		text += " as far as is known: " + strings.Join(e.Sources, "; ")
+	for _, object := range slices.Sorted(maps.Keys(a.frozen)) {
+		return silence{"it is unknown what " + object + " wants: " + a.frozen[object], true}
 	}
-	return text
+	text := "no object asks for it"
+	if len(sources) > 0 {
+		text += " as far as is known (" + strings.Join(sources, "; ") + ")"
+	}
+	return silence{why: text}
 }
 
 // explainObjects says who asks, and who of them is heard.
@@ -224,113 +251,4 @@ func speaksOf(message string, n dns.Name) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(message, func(r rune) bool {
 		return strings.ContainsRune(" \t\n\"',:;()", r)
 	}), func(word string) bool { return strings.TrimSuffix(word, ".") == n.Host() })
-}
-
-// explainZone says what is known of the name in a zone, and returns who is
-// heard before others there.
-func (c *Controller) explainZone(v view, name dns.Name, wanted bool) (z ExplainedZone, winners []string) {
-	z = ExplainedZone{ID: v.zone.ID, Name: string(v.zone.Name), Private: v.zone.Private, Holds: []ExplainedSet{}, Trouble: v.trouble}
-	if !v.read.IsZero() {
-		z.Read = &v.read
-	}
-	if last, ok := c.ledger.last(v.zone.ID, name); ok {
-		z.Last = &ExplainedChange{last.At, last.Changes, last.Batch}
-	}
-	if !v.due.IsZero() {
-		z.Retry = &ExplainedRetry{v.failed, v.due}
-	}
-	v.look(func(sets func(dns.Name) []dns.RecordSet) {
-		if sets == nil {
-			z.Verdict = strings.TrimSuffix("nothing yet, because the zone has not been read: "+v.trouble, ": ")
-			return
-		}
-		z.Known = true
-		in := plan.Input{Zone: v.zone, Names: []dns.Name{name}, Wants: v.wants, Sets: sets, Hold: v.hold, Frozen: v.stays}
-		winners = c.explainSets(&z, v, in, name)
-		z.Verdict = z.happens(c, v.frozen, wanted)
-	})
-	return z, winners
-}
-
-// explainSets says what stands at the name and what a plan makes of it, and
-// returns who is heard before others.
-func (c *Controller) explainSets(z *ExplainedZone, v view, in plan.Input, name dns.Name) (winners []string) {
-	for _, s := range plan.Standings(c.Rules, in, name) {
-		set := ExplainedSet{Records: strings.Split(s.Set.String(), "\n"), Managed: s.Managed, Ours: s.Ours}
-		for _, said := range s.Claims {
-			set.Claims = append(set.Claims, ExplainedClaim{said.At.String(), said.Owner, said.Owner == c.Rules.Owner, said.Resource})
-		}
-		z.Holds = append(z.Holds, set)
-	}
-	p := plan.Compute(c.Rules, in)
-	for line := range strings.Lines(plan.Plan{Groups: p.Groups}.String()) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "+ ") || strings.HasPrefix(line, "- ") {
-			z.Changes = append(z.Changes, line)
-		}
-	}
-	for _, r := range unitedRefusals(c.ledger.at(v.zone.ID, name), p.Refusals, name) {
-		if r.Reason == plan.Conflict && len(r.Objects) > 1 {
-			winners = append(winners, r.Objects[1].Resource())
-		}
-		z.Refused = append(z.Refused, ExplainedProblem{string(r.Reason), r.Message})
-	}
-	if slices.ContainsFunc(v.held.Keys, func(k dns.Key) bool { return k.Name == name }) {
-		z.Hold = &ExplainedHold{v.held.ID, len(v.held.Keys), v.held.Command}
-	} else if v.failed == 0 && !v.due.IsZero() && len(p.Going) > 0 {
-		z.Grace = &v.due
-	}
-	return winners
-}
-
-// unitedRefusals returns what was told at a name, and what a plan made now says
-// beside it. What was told and is planned otherwise now is over.
-func unitedRefusals(told, planned []plan.Refusal, name dns.Name) []plan.Refusal {
-	var out []plan.Refusal
-	for _, r := range planned {
-		if r.Key.Name == name {
-			out = append(out, r)
-		}
-	}
-	for _, r := range told {
-		outside := r.Reason == plan.Rejected || r.Reason == plan.Oversize || r.Reason == plan.Held || r.Reason == plan.Grace
-		if outside && !slices.ContainsFunc(out, func(o plan.Refusal) bool { return o.String() == r.String() }) {
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
-// happens says what happens at the name in the zone.
-func (z ExplainedZone) happens(c *Controller, frozen string, wanted bool) string {
-	ours := slices.ContainsFunc(z.Holds, func(s ExplainedSet) bool { return s.Ours })
-	switch {
-	case z.Hold != nil:
-		return fmt.Sprintf("nothing, because too much would be deleted at once: it waits with %d deletions, held as %s, until a person approves",
-			z.Hold.Count, z.Hold.ID)
-	case z.Grace != nil && len(z.Changes) > 0:
-		return "it will be deleted when its grace time is over, unless an object asks for it again"
-	case len(z.Refused) > 0 && len(z.Changes) == 0:
-		return "nothing, because " + z.Refused[0].Message
-	case len(z.Changes) > 0 && c.DryRun:
-		return "a change is due, which a dry run does not make"
-	case len(z.Changes) > 0 && z.Retry != nil && z.Retry.Failed > 0:
-		why := z.Trouble
-		if len(z.Refused) > 0 {
-			why = z.Refused[0].Message
-		}
-		return strings.TrimSuffix("nothing until the next try, because the last one was in vain: "+why, ": ")
-	case len(z.Changes) > 0 && z.Trouble != "":
-		return "a change is due, and cannot be made: " + z.Trouble
-	case len(z.Changes) > 0:
-		return "a change is due"
-	case frozen != "":
-		return "nothing, because it is unknown what is wanted, and what stands stays: " + frozen
-	case wanted:
-		return "nothing, because the zone holds what is asked for"
-	case ours:
-		return "nothing, because what stands there is ours and is kept"
-	case len(z.Holds) > 0:
-		return "nothing, because no object asks for it, and what stands there is not ours"
-	}
-	return "nothing, because no object asks for it, and nothing stands there"
 }

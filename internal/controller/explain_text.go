@@ -68,7 +68,10 @@ func (z ExplainedZone) print(b *strings.Builder, now time.Time) {
 	for _, s := range z.Holds {
 		s.print(b)
 	}
-	if z.Known && len(z.Holds) == 0 {
+	switch {
+	case z.Wildcard != "":
+		line("holds nothing there; %s answers in its place", z.Wildcard)
+	case z.Known && len(z.Holds) == 0:
 		line("holds nothing there")
 	}
 	for _, c := range z.Changes {
@@ -82,7 +85,7 @@ func (z ExplainedZone) print(b *strings.Builder, now time.Time) {
 	}
 	switch {
 	case z.Retry != nil && z.Retry.Failed > 0:
-		line("waits: tried %d times in vain, next %s", z.Retry.Failed, until(now, z.Retry.Due))
+		line("waits: tried %s in vain, next %s", times(z.Retry.Failed), until(now, z.Retry.Due))
 	case z.Grace != nil:
 		line("waits: its grace time is over %s", until(now, *z.Grace))
 	}
@@ -96,22 +99,37 @@ func (s ExplainedSet) print(b *strings.Builder) {
 		fmt.Fprintf(b, "  holds: %s\n", r)
 	}
 	for _, c := range s.Claims {
-		whose := "another's"
-		if c.Ours {
-			whose = "ours"
-		}
-		text := fmt.Sprintf("claimed at %s: %s, owner %q", c.At, whose, c.Owner)
-		if c.Resource != "" {
-			text += " for " + c.Resource
-		}
-		fmt.Fprintf(b, "    %s\n", text)
+		fmt.Fprintf(b, "    claimed at %s: %s\n", c.At, c.whose())
 	}
 	switch {
+	case s.Claim != nil && s.Of != "":
+		fmt.Fprintf(b, "    a claim to %s: %s\n", s.Of, s.Claim.whose())
+	case s.Claim != nil:
+		fmt.Fprintf(b, "    a claim to nothing: %s\n", s.Claim.whose())
 	case !s.Managed:
 		b.WriteString("    of a type that is not managed\n")
 	case len(s.Claims) == 0 && !s.Ours:
 		b.WriteString("    claimed by nobody\n")
 	}
+}
+
+func (c ExplainedClaim) whose() string {
+	text := "another's"
+	if c.Ours {
+		text = "ours"
+	}
+	text += fmt.Sprintf(", owner %q", c.Owner)
+	if c.Resource != "" {
+		text += " for " + c.Resource
+	}
+	return text
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprint(n, " times")
 }
 
 func ago(now, at time.Time) string {

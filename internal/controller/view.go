@@ -14,7 +14,7 @@ import (
 // view is what the engine knows of a name in a zone.
 type view struct {
 	zone    dns.Zone
-	look    func(func(sets func(dns.Name) []dns.RecordSet)) // sets is nil if the zone has not been read
+	look    func(func(*zone.Image)) // nil if the zone has not been read
 	wants   func(dns.Name) []plan.Want
 	hold    func(resource string) string
 	stays   func(dns.Name) string
@@ -35,6 +35,11 @@ func (c *Controller) views(n dns.Name) (views []view, unplaced string) {
 	}
 	for _, z := range c.places.of(n) {
 		views = append(views, c.view(z, n))
+	}
+	for _, z := range c.places.above(n) {
+		if len(views) > 0 && len(c.ledger.at(z.ID, n)) > 0 { // it is moving from there
+			views = append(views, c.view(z, n))
+		}
 	}
 	trouble := c.state.troubleOf("")
 	switch {
@@ -60,7 +65,7 @@ func (c *Controller) view(z dns.Zone, n dns.Name) view {
 			}
 			return c.index.at(n)
 		},
-		look:    func(f func(func(dns.Name) []dns.RecordSet)) { f(nil) },
+		look:    func(f func(*zone.Image)) { f(nil) },
 		trouble: cmp.Or(c.state.troubleOf(z.ID), c.state.troubleOf("")),
 	}
 	for _, h := range c.holds.all() {
@@ -73,10 +78,10 @@ func (c *Controller) view(z dns.Zone, n dns.Name) view {
 		return v
 	}
 	v.read = k.read()
-	v.look = func(f func(func(dns.Name) []dns.RecordSet)) {
+	v.look = func(f func(*zone.Image)) {
 		k.worker.Look(func(m *zone.Image) {
 			if k.worker.Whole() { // it becomes so under the lock of Look
-				f(m.At)
+				f(m)
 			} else {
 				f(nil)
 			}

@@ -122,7 +122,7 @@ func (c *Controller) attributed(refusals []plan.Refusal) []plan.Refusal {
 func (c *Controller) rejections(failed []zone.Failure) []plan.Refusal {
 	var out []plan.Refusal
 	for _, f := range failed {
-		r := plan.Refusal{Key: f.Group[0].Key(), Reason: plan.Rejected, Message: f.Err.Error()}
+		r := plan.Refusal{Key: f.Group[0].Key(), Reason: plan.Rejected, Message: hinted(f.Err)}
 		for _, change := range f.Group {
 			if wants := c.index.at(change.Key().Name); len(wants) > 0 {
 				r.Key, r.Objects = change.Key(), askers(wants)

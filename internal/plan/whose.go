@@ -10,6 +10,9 @@ type Standing struct {
 	Managed bool     // of a managed type; else it is neither read further nor touched
 	Claims  []Claims // what claims it, the one that counts first
 	Ours    bool
+
+	Says  *Claims // what it says, if it is a claim itself
+	About dns.Key // what it claims then, as far as its name tells: of several readings one that stands
 }
 
 // Claims is what a claim says.
@@ -35,9 +38,31 @@ func Standings(r Rules, in Input, name dns.Name) []Standing {
 				s.Claims = append(s.Claims, Claims{c.Set.Key, c.Claim.Owner, c.Claim.Resource})
 			}
 		}
+		if said, ok := readClaim(set); ok {
+			s.Says, s.About = &Claims{set.Key, said.Owner, said.Resource}, p.about(set)
+		}
 		out = append(out, s)
 	}
 	return out
+}
+
+// about returns what a claim is about: the zero key if its name is that of none.
+func (p *planner) about(txt dns.RecordSet) dns.Key {
+	if p.Rules.Claims == nil {
+		return dns.Key{}
+	}
+	readings := p.Rules.Claims.Reads(txt.Name, p.Zone.Name)
+	for _, r := range readings {
+		for _, set := range p.Sets(r.Name) {
+			if set.SetID == txt.SetID && !isClaim(set) && (set.Type == r.Type || r.Type == "" && p.managed(set.Type)) {
+				return set.Key
+			}
+		}
+	}
+	if len(readings) == 0 {
+		return dns.Key{}
+	}
+	return dns.Key{Name: readings[0].Name, Type: readings[0].Type, SetID: txt.SetID}
 }
 
 // Claimants returns for which objects sets stood or stand, by their labels, as

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func (m *Image) At(name dns.Name) []dns.RecordSet {
 
 // Len returns how many sets the image holds.
 func (m *Image) Len() int { return m.size }
+
+// Names returns every name at which there is a set, in no order.
+func (m *Image) Names() iter.Seq[dns.Name] { return maps.Keys(m.names) }
 
 // All returns every set, in no order.
 func (m *Image) All() iter.Seq[dns.RecordSet] {
