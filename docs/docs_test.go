@@ -63,7 +63,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "externaldns-defects.md", "route53.md", "sources/service.md"}
+	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "from-externaldns.md", "externaldns-defects.md", "route53.md", "sources/service.md"}
 	for _, page := range append(pages, routing...) {
 		text, err := os.ReadFile(page)
 		if err != nil {

@@ -32,6 +32,8 @@ import (
 //	unload DOMAIN FILE  take them out
 //	zone DOMAIN         print what the zone holds, without its SOA and NS; $LISTED is its ID
 //	record NAME TYPE VALUE  put a record set into the first zone of the emulator, whose ID is $ZONE
+//	follow CODE COMMAND run a command that docs/from-externaldns.md shows, and expect that exit code
+//	followed            check that no command of the page is left
 //	dig NAME TYPE       ask the emulator's DNS
 //	calls               print the calls of the API since the last time, one a line
 //	apiserver [DENIED]  run an API server with one Ingress, at $APISERVER, that denies a resource
@@ -53,7 +55,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1") // until the script has an emulator
 			env.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
 			env.Values[emulatorKey{}] = &emulation{}
-			return nil
+			return newTrail(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"emulator": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -72,6 +74,8 @@ func TestScripts(t *testing.T) {
 				plain(ts, neg, len(args), 2)
 				loadZone(ts, args[0], args[1], false)
 			},
+			"follow":   follow,
+			"followed": followed,
 			"dig": func(ts *testscript.TestScript, neg bool, args []string) {
 				plain(ts, neg, len(args), 2)
 				answer, err := ask(emulationOf(ts).dns, args[0], args[1])
