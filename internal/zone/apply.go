@@ -18,7 +18,7 @@ import (
 // returns the groups that conflict with what the zone holds. An error means
 // that the rest was not tried.
 func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conflicts []Failure, err error) {
-	begins := sync.OnceFunc(func() { w.Announce(batch) })
+	announce := sync.OnceFunc(func() { w.Announce(batch) })
 	d := denials{w: w}
 	for pending := []dns.Batch{batch}; len(pending) > 0; {
 		b := pending[0]
@@ -30,7 +30,12 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 			d.fail(b, d.failed[0].Err)
 			continue
 		}
-		err := w.send(ctx, b, begins)
+		err := w.send(ctx, b, announce)
+		if errors.Is(err, errOutdated) {
+			batch = w.fresh(b)
+			pending = append([]dns.Batch{batch}, pending...)
+			continue
+		}
 		if err == nil {
 			w.accept(b, out)
 			d.landed, w.denied = true, 0
@@ -206,16 +211,23 @@ func (w *Worker) split(b dns.Batch, err error) (good dns.Batch, bad []Failure) {
 const sendTries = 3
 
 // send applies a batch, waits where the service asks to wait, and finds out
-// what became of a call without an answer. It calls begins whenever a request is
+// what became of a call without an answer. It calls announce whenever a request is
 // about to be sent, and so not at all if ctx ends before.
-func (w *Worker) send(ctx context.Context, b dns.Batch, begins func()) error {
+func (w *Worker) send(ctx context.Context, b dns.Batch, announce func()) error {
+	begins := func() error {
+		err := w.check(b)
+		if err == nil {
+			announce()
+		}
+		return err
+	}
 	for try := 1; ; try++ {
 		if err := w.rest(ctx); err != nil {
 			return err
 		}
 		err := w.calls.write(ctx, begins, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
 		w.sent = time.Now()
-		if err == nil || answered(err) || errors.Is(err, ErrFenced) {
+		if err == nil || answered(err) || errors.Is(err, ErrFenced) || errors.Is(err, errOutdated) {
 			return err
 		}
 		if ctx.Err() != nil {

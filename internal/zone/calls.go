@@ -66,8 +66,8 @@ func (c caller) read(ctx context.Context, p Priority, call func(context.Context)
 
 // write makes a call whose outcome must be known: what had no answer is the
 // caller's to find out. A request under way is finished when ctx ends. Begins, if
-// not nil, is called when a request is about to be sent.
-func (c caller) write(ctx context.Context, begins func(), call func(context.Context) error) error {
+// not nil, is called when a request is about to be sent, and its error stops it.
+func (c caller) write(ctx context.Context, begins func() error, call func(context.Context) error) error {
 	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
 		turn, err := c.account.Governor.Wait(ctx, Write, zone)
 		if err != nil {
@@ -84,7 +84,10 @@ func (c caller) write(ctx context.Context, begins func(), call func(context.Cont
 			limit = min(limit, held)
 		}
 		if begins != nil {
-			begins()
+			if err := begins(); err != nil {
+				turn.Done(err)
+				return nil, nil, err
+			}
 		}
 		return timed(context.WithoutCancel(ctx), turn, limit)
 	}), 1, call)

@@ -66,6 +66,7 @@ type Worker struct {
 	told     struct{ upsert bool } // what was said once
 	denied   int                   // batches in a row of which nothing was permitted
 	closed   map[dns.Name]bool     // names that were denied while others were permitted
+	planned  planned               // what the present synchronisation rests on
 	sent     time.Time             // when the last batch was answered
 
 	mu    sync.RWMutex // held to change the image, and by those who Look at it
@@ -149,12 +150,13 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out
 		defer func() { wanted.Guard.Applied(out.Applied) }()
 	}
 	err := w.settleDoubts(ctx, names)
-	for round := 1; ; round++ {
-		if round > 1 && wanted.Guard != nil {
+	for round, plans := 1, 1; ; round, plans = round+1, plans+1 {
+		if plans > 1 && wanted.Guard != nil {
 			wanted.Guard.Applied(out.Applied)
 		}
 		p, batches := w.Plan(names, wanted)
-		if round == 1 {
+		w.planned = planned{wanted: wanted, at: time.Now()}
+		if plans == 1 {
 			out.Plan = p
 		}
 		out.Plan.Refusals = p.Refusals
@@ -181,7 +183,11 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out
 			}
 		}
 		if len(conflicts) == 0 {
-			return out
+			if !w.planned.outdated {
+				return out
+			}
+			round-- // the zone has contradicted nothing
+			continue
 		}
 		if round == rounds {
 			// Reading again has not explained it, so that it is a rejection.

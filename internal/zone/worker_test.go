@@ -246,3 +246,35 @@ func TestList(t *testing.T) {
 		}
 	})
 }
+
+// A deletion that waits for the service is not made if the object is back when its turn comes; what else was in its batch is.
+func TestDeletionThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.read()
+		s.want("api=192.0.2.1", "www=192.0.2.2")
+		s.clean(s.sync("api", "www"))
+		tries := 0
+		s.faults(func(_ context.Context, c memory.Call) error {
+			if c.Op != "Apply" {
+				return nil
+			}
+			if tries++; tries == 3 {
+				s.want("www=192.0.2.2")
+			}
+			if tries < 6 {
+				return throttle
+			}
+			return nil
+		}, nil)
+		s.want("api", "www")
+		out := s.sync("api", "www")
+		s.clean(out)
+		for _, c := range out.Applied {
+			if c.Key().Name == name("www") || c.Key().Name == name("a-www") {
+				t.Errorf("applied %v", c)
+			}
+		}
+		s.holds("www=192.0.2.2")
+	})
+}
