@@ -1,6 +1,6 @@
 # make demo   see Signpost work, in one minute, without a cluster or an account
 # make test   all tests, on a real Kubernetes API server that it builds itself
-# The rest is for those who work on it: build, lint, bench, image, clean.
+# The rest is for those who work on it: build, lint, bench, soak, image, clean.
 
 SHELL   := /bin/bash
 GO      ?= go
@@ -10,7 +10,7 @@ LDFLAGS := -s -w -X github.com/signpost-dns/signpost/internal/cli.version=$(VERS
 # The race detector needs a C compiler; without one the tests run without it.
 RACE := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: demo test lint build bench image clean
+.PHONY: demo test lint build bench soak image clean
 
 demo: build
 	@bin/signpost demo
@@ -32,6 +32,14 @@ lint:
 bench: build
 	$(GO) run ./test/bench -program bin/signpost
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+
+# Random worlds in virtual time (test/simulation), on all cores: some 40 minutes on two. For long lives: make soak SEEDS=20 HOURS=168
+SEEDS ?= 2000
+HOURS ?= 6
+FROM  ?= 1
+soak:
+	$(GO) test -c -o bin/simulation.test ./test/simulation
+	bin/simulation.test -test.run TestSimulation -progress -first $(FROM) -seeds $(SEEDS) -hours $(HOURS)
 
 image:
 	CGO_ENABLED=0 $(GO) run ./deploy/image -version '$(VERSION)' -o dist/signpost.tar

@@ -139,6 +139,8 @@ func TestCacheMeetsFaults(t *testing.T) {
 		{"connections refused", func(s *apiserver.Server) { s.SetState(apiserver.Refusing) }, func(s *apiserver.Server) { s.SetState(apiserver.Up) }, true},
 		{"unavailable", func(s *apiserver.Server) { s.SetState(apiserver.Unavailable) }, func(s *apiserver.Server) { s.SetState(apiserver.Up) }, true},
 		{"silent", func(s *apiserver.Server) { s.SetState(apiserver.Silent) }, func(s *apiserver.Server) { s.SetState(apiserver.Up) }, true},
+		{"silent, and its history forgotten", func(s *apiserver.Server) { s.SetState(apiserver.Silent); s.Expire("") },
+			func(s *apiserver.Server) { s.SetState(apiserver.Up) }, true},
 		{"denied", func(s *apiserver.Server) {
 			s.Deny("", "services")
 			s.DropWatches("")

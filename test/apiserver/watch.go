@@ -200,7 +200,11 @@ func (w *stream) wait(changed <-chan struct{}, silent bool) error {
 		at = w.lasts
 	}
 	var wake <-chan time.Time
-	if !at.IsZero() && !silent {
+	told := w.end.told
+	if silent {
+		at, told = time.Time{}, nil
+	}
+	if !at.IsZero() {
 		timer := time.NewTimer(time.Until(at))
 		defer timer.Stop()
 		wake = timer.C
@@ -208,7 +212,7 @@ func (w *stream) wait(changed <-chan struct{}, silent bool) error {
 	select {
 	case <-changed:
 	case <-wake:
-	case <-w.end.told:
+	case <-told:
 		if w.end.gone {
 			w.gone = true
 		} else {

@@ -1,0 +1,8 @@
+//go:build !race
+
+package simulation
+
+const (
+	racing  = false
+	bounded = 18
+)

@@ -1,0 +1,8 @@
+//go:build race
+
+package simulation
+
+const (
+	racing  = true
+	bounded = 3
+)
