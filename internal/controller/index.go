@@ -38,7 +38,8 @@ func (x *index) set(in plan.Intent) []dns.Name {
 	for _, n := range x.held[id] {
 		before[n] = x.part(n, id)
 	}
-	return slices.DeleteFunc(x.replace(id, in), func(n dns.Name) bool { return x.part(n, id).equal(before[n]) })
+	touched := slices.Clone(x.replace(id, in)) // of the index itself nothing may be deleted
+	return slices.DeleteFunc(touched, func(n dns.Name) bool { return x.part(n, id).equal(before[n]) })
 }
 
 // part is what one object has to say about one name.

@@ -230,6 +230,7 @@ func TestUnknownObject(t *testing.T) {
 			}
 		}
 		w.remove(service("one", ""))
+		w.apply(unclear("two", "www.example.com")) // it is no less unknown
 		wait(time.Hour)
 		holds(t, cloud, example, united...)
 
