@@ -47,10 +47,26 @@ func (c *Controller) derive(r ref) []dns.Name {
 	if intent.Unknown == "" || !c.lookups.waits(r) { // what waits for a first reading will be told, if it stays
 		c.ledger.problems(label, intent.Problems, intent.Unknown)
 	}
+	c.unpin(label)
 	if !ours {
 		return c.index.remove(label)
 	}
 	return c.index.set(intent)
+}
+
+// unpin has the zones look again to which an object has pinned its names so far:
+// such a zone need not be one that holds them otherwise.
+func (c *Controller) unpin(label string) {
+	for _, n := range c.index.held[label] {
+		for _, w := range c.index.at(n) {
+			if w.Zone == "" || w.By.Resource() != label {
+				continue
+			}
+			if k := c.keepers[w.Zone]; k != nil {
+				k.want(time.Time{}, n)
+			}
+		}
+	}
 }
 
 // learnOpened tells how the kinds fare that are read for others' sake only.
