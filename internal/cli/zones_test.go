@@ -132,4 +132,3 @@ func TestProfiles(t *testing.T) {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }
-

@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -34,15 +35,23 @@ func Join(accounts ...Account) *Accounts {
 	return &Accounts{accounts: accounts, of: map[string]Account{}}
 }
 
-// Zones implements [Provider]: the zones of all accounts. If one account's cannot
-// be listed that is the answer, since its zones would seem to be gone.
+// Zones implements [Provider]: the zones of all accounts, of which some may have
+// none that is chosen. If one account's cannot be listed that is the answer, since
+// its zones would seem to be gone.
 func (a *Accounts) Zones(ctx context.Context) ([]dns.Zone, error) {
 	var all []dns.Zone
+	var none []error
 	of := map[string]Account{}
 	for _, account := range a.accounts {
 		zones, err := account.Provider.Zones(withAccount(ctx, account))
 		if err != nil {
-			return nil, fmt.Errorf("profile %s: %w", account.Name, err)
+			err = fmt.Errorf("profile %s: %w", account.Name, err)
+		}
+		switch {
+		case errors.Is(err, ErrNoZone):
+			none = append(none, err)
+		case err != nil:
+			return nil, err
 		}
 		for _, z := range zones {
 			if _, known := of[z.ID]; !known {
@@ -50,6 +59,9 @@ func (a *Accounts) Zones(ctx context.Context) ([]dns.Zone, error) {
 				all = append(all, z)
 			}
 		}
+	}
+	if len(all) == 0 && len(none) > 0 {
+		return nil, errors.Join(none...)
 	}
 	slices.SortFunc(all, func(a, b dns.Zone) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.ID, b.ID)) })
 	a.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -71,6 +72,23 @@ func TestAccountsNameWhoFails(t *testing.T) {
 	bad.Before = func(context.Context, memory.Call) error { return cause }
 	joined := provider.Join(provider.Account{Name: "one", Provider: memory.New(dns.Traits{Atomic: true}, home)}, provider.Account{Name: "two", Provider: bad})
 	if zones, err := joined.Zones(t.Context()); !errors.Is(err, cause) || err.Error() != "profile two: out of order" {
+		t.Errorf("got %v, %v", zones, err)
+	}
+}
+
+// An account none of whose zones is chosen hides none of another's; that no
+// account has one is told of each.
+func TestAccountsWithoutAZone(t *testing.T) {
+	none := memory.New(dns.Traits{Atomic: true})
+	none.Before = func(context.Context, memory.Call) error {
+		return &provider.Error{Kind: provider.ErrNoZone, Op: "Zones"}
+	}
+	joined := provider.Join(provider.Account{Name: "one", Provider: none}, provider.Account{Name: "two", Provider: memory.New(dns.Traits{Atomic: true}, home)})
+	if zones, err := joined.Zones(t.Context()); err != nil || !slices.Equal(zones, []dns.Zone{home}) {
+		t.Errorf("got %v, %v", zones, err)
+	}
+	joined = provider.Join(provider.Account{Name: "one", Provider: none}, provider.Account{Name: "two", Provider: none})
+	if zones, err := joined.Zones(t.Context()); !errors.Is(err, provider.ErrNoZone) || !strings.Contains(err.Error(), "profile one") || !strings.Contains(err.Error(), "profile two") {
 		t.Errorf("got %v, %v", zones, err)
 	}
 }

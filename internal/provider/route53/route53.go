@@ -95,8 +95,9 @@ type Provider struct {
 
 	mu      sync.Mutex
 	wishes  []string
-	private map[string]bool // by zone ID, as last listed
-	full    []string        // see Warnings
+	private map[string]bool  // by zone ID, as last listed
+	full    []string         // see Warnings
+	limits  map[string]quota // by zone ID
 }
 
 var _ provider.Provider = (*Provider)(nil)
@@ -211,6 +212,7 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 		filter:    filter,
 		partition: partition(cfg.Region),
 		renew:     renew,
+		limits:    map[string]quota{},
 		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true,
 			MaxSetValues: maxSetValues, MaxRouted: maxRouted(), MaxValues: maxValues, MaxChars: maxChars},
 	}, nil

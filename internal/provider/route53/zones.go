@@ -30,7 +30,7 @@ const (
 // say whether a zone is private: it is what the filter by type says, else
 // public.
 func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
-	zones, err := p.listZones(ctx)
+	zones, crowds, err := p.listZones(ctx)
 	if err == nil {
 		p.remember(zones)
 	}
@@ -49,6 +49,7 @@ func (p *Provider) Zones(ctx context.Context) ([]dns.Zone, error) {
 		return nil, p.noneChosen(all)
 	}
 	slices.SortFunc(zones, func(a, b dns.Zone) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.ID, b.ID)) })
+	p.quotas(ctx, zones, crowds)
 	return zones, nil
 }
 
@@ -91,9 +92,10 @@ func (p *Provider) noneChosen(all []dns.Zone) error {
 			"unless with --aws-zone-match-parent), and check --zone-id-filter, --aws-zone-type and --aws-zone-tags"}
 }
 
-func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
-	var zones []dns.Zone
-	var crowded []types.HostedZone
+// listZones returns all zones, and how many record sets are in those that hold
+// many (see manySets), by ID.
+func (p *Provider) listZones(ctx context.Context) (zones []dns.Zone, crowds map[string]int64, err error) {
+	crowds = map[string]int64{}
 	// The SDK's paginator would go on for as long as an answer names a marker,
 	// truncated or not.
 	for in := (&api.ListHostedZonesInput{}); ; {
@@ -101,13 +103,16 @@ func (p *Provider) listZones(ctx context.Context) ([]dns.Zone, error) {
 			return p.client.ListHostedZones(ctx, in)
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		zones = append(zones, hostedZones(page.HostedZones)...)
-		crowded = append(crowded, many(page.HostedZones)...)
+		for _, z := range page.HostedZones {
+			if n := aws.ToInt64(z.ResourceRecordSetCount); n >= manySets {
+				crowds[strings.TrimPrefix(aws.ToString(z.Id), zonePrefix)] = n
+			}
+		}
 		if !page.IsTruncated {
-			p.quotas(ctx, crowded)
-			return zones, nil
+			return zones, crowds, nil
 		}
 		in.Marker = page.NextMarker
 	}
