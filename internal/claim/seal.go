@@ -166,6 +166,7 @@ func (s *Seal) compress(text string) []byte {
 	defer s.zips.Put(zip)
 	zip.Reset(&out)
 	_, _ = zip.Write([]byte(text)) // a buffer takes everything
+	_ = zip.Flush()                // so does ExternalDNS, which deletes what it makes of the text again
 	_ = zip.Close()
 	return out.Bytes()
 }

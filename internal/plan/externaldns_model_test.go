@@ -158,6 +158,7 @@ func encrypt(name, text string) string {
 	var zipped bytes.Buffer
 	zip, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
 	fmt.Fprint(zip, text)
+	_ = zip.Flush()
 	_ = zip.Close()
 	return base64.StdEncoding.EncodeToString(gcm.Seal(nonce[:12:12], nonce[:12], zipped.Bytes(), nil))
 }
