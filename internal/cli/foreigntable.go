@@ -18,7 +18,7 @@ type foreignRow struct {
 // read as that command says, whatever stands here.
 func foreignRows() []foreignRow {
 	return []foreignRow{
-		{refused: true, flags: "resolve-service-load-balancer-hostname:bool webhook-server:bool"},
+		{refused: true, flags: "webhook-server:bool"},
 
 		{why: "everything that is read is watched", flags: "listen-endpoint-events:bool"},
 		{why: "DNSEndpoints are read as externaldns.k8s.io/v1alpha1, as ExternalDNS does since 0.21", flags: "crd-source-apiversion crd-source-kind"},

@@ -28,6 +28,7 @@ type Config struct {
 	Provider provider.Provider
 	Rules    plan.Rules
 	Lease    lease.Lease // who may write; nil: this process alone
+	Resolver Resolver    // of host names that objects have addresses taken from; nil: [net.DefaultResolver]
 	Pacing   Pacing
 	DryRun   bool // plan and say, write nothing
 	Log      *slog.Logger
@@ -85,10 +86,10 @@ func New(c Config) *Controller {
 	}
 	ctl := &Controller{
 		Config: c, inbox: newInbox(), account: account, index: newIndex(),
-		lookups: newLookups(c.Kinds, c.Deriver.Always(), c.Feed.Add),
-		kinds:   map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
+		kinds: map[schema.GroupVersionKind]objects.Status{}, keepers: map[string]*keeper{},
 		holds: newHolds(c.Grace), ledger: newLedger(c.Log, c.Metrics, newNotes(c.Events, c.Lease, c.Kinds)), read: make(chan *keeper),
 	}
+	ctl.lookups = newLookups(c.Kinds, c.Deriver.Always(), c.Feed.Add, newHosts(c.Resolver, ctl.inbox.ring))
 	ctl.legacy.memory = c.Memory
 	c.Metrics.figures.Store(ctl)
 	return ctl
@@ -212,6 +213,8 @@ func (c *Controller) start(ctx context.Context) (done <-chan error, stop func())
 	c.state.setKinds(c.Kinds, c.kinds, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
+	var resolving sync.WaitGroup
+	resolving.Go(func() { c.lookups.hosts.run(ctx) })
 	go func() {
 		ended <- c.Feed.Run(ctx, c.sink())
 		close(ended)
@@ -220,5 +223,6 @@ func (c *Controller) start(ctx context.Context) (done <-chan error, stop func())
 		cancel()
 		for range ended {
 		}
+		resolving.Wait()
 	}
 }

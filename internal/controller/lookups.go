@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/source"
@@ -32,7 +34,8 @@ type lookups struct {
 	synced map[schema.GroupVersionKind]bool    // had been, at some time
 	status map[schema.GroupVersionKind]objects.Status
 	opened []schema.GroupVersionKind // that were asked for, in this order
-	begun  bool                      // they have all been read once, or tried to the end
+	hosts  *hosts
+	begun  bool // they have all been read once, or tried to the end
 
 	objects map[shelf]map[types.NamespacedName]source.Object
 	sorted  map[schema.GroupVersionKind]bool                       // kinds that have been asked for with a selector: only they have shelves by namespace and label
@@ -41,6 +44,7 @@ type lookups struct {
 	askers  map[ref]*asker
 	byName  map[ref][]*asker
 	byShelf map[shelf][]*asker
+	byHost  map[dns.Name][]*asker
 	relied  map[string]map[schema.GroupVersionKind]int // how many objects of a label rely on a kind
 	dirty   map[ref]bool
 }
@@ -59,6 +63,7 @@ type asker struct {
 	label   string // its kind's word
 	queries []query
 	relies  []schema.GroupVersionKind
+	hosts   []dns.Name // whose addresses it asked for
 }
 
 // query asks for one object by name, or for those that a selector matches.
@@ -68,15 +73,15 @@ type query struct {
 	untold   bool            // there was no answer
 }
 
-func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func(schema.GroupVersionKind) error) *lookups {
+func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func(schema.GroupVersionKind) error, h *hosts) *lookups {
 	byKind := map[schema.GroupVersionKind]source.Kind{}
 	for _, k := range chosen {
 		byKind[k.GVK] = k
 	}
 	l := &lookups{
-		chosen: byKind, add: add, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
+		chosen: byKind, add: add, hosts: h, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
 		objects: map[shelf]map[types.NamespacedName]source.Object{}, sorted: map[schema.GroupVersionKind]bool{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
-		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{},
+		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{}, byHost: map[dns.Name][]*asker{},
 		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
 	}
 	for _, kind := range always {
@@ -120,6 +125,11 @@ func (l *lookups) take(events map[ref]objects.Event, status map[schema.GroupVers
 
 // fetch returns the objects that are to be derived, each once.
 func (l *lookups) fetch() []ref {
+	for _, n := range l.hosts.fetch() {
+		for _, a := range l.byHost[n] {
+			l.dirty[a.by] = true
+		}
+	}
 	dirty := slices.Collect(maps.Keys(l.dirty))
 	l.dirty = map[ref]bool{} // not cleared: it may have been large
 	slices.SortFunc(dirty, compareRefs)
@@ -232,16 +242,27 @@ func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours boo
 	if o := l.objects[shelf{kind: r.kind}][r.key]; o != nil {
 		intent, ours = d.Derive(o, &reader{l, a})
 	}
+	before := l.askers[r]
 	l.forget(r)
 	l.remember(a, intent.Unknown == "")
+	if before != nil {
+		for _, n := range before.hosts {
+			if len(l.byHost[n]) == 0 {
+				l.hosts.drop(n)
+			}
+		}
+	}
 	return intent, ours
 }
 
 func (l *lookups) remember(a *asker, known bool) {
-	if len(a.queries) == 0 {
+	if len(a.queries)+len(a.hosts) == 0 {
 		return
 	}
 	l.askers[a.by] = a
+	for _, n := range a.hosts {
+		l.byHost[n] = append(l.byHost[n], a)
+	}
 	for _, q := range a.queries {
 		if q.selector == nil {
 			l.byName[q.ref] = append(l.byName[q.ref], a)
@@ -260,13 +281,13 @@ func (l *lookups) remember(a *asker, known bool) {
 	}
 }
 
-// waits reports whether an object has asked for a kind that is being read for
-// the first time.
+// waits reports whether an object has asked for a kind that is being read, or a
+// host that is being looked up, for the first time.
 func (l *lookups) waits(r ref) bool {
 	a := l.askers[r]
-	return a != nil && slices.ContainsFunc(a.queries, func(q query) bool {
+	return a != nil && (slices.ContainsFunc(a.hosts, l.hosts.waits) || slices.ContainsFunc(a.queries, func(q query) bool {
 		return q.untold && !l.status[q.ref.kind].Frozen()
-	})
+	}))
 }
 
 // forget forgets what an object asked.
@@ -276,6 +297,9 @@ func (l *lookups) forget(by ref) {
 		return
 	}
 	delete(l.askers, by)
+	for _, n := range a.hosts {
+		without(l.byHost, n, a)
+	}
 	for _, q := range a.queries {
 		if q.selector == nil {
 			without(l.byName, q.ref, a)
@@ -324,10 +348,10 @@ func (l *lookups) reliedOn(kind schema.GroupVersionKind) bool {
 	return false
 }
 
-// settled reports whether every kind that was asked for has been read, or tried
-// to the end.
+// settled reports whether every kind that was asked for has been read, and every
+// host looked up, or tried to the end.
 func (l *lookups) settled() bool {
-	return !slices.ContainsFunc(l.opened, func(kind schema.GroupVersionKind) bool {
+	return l.hosts.settled() && !slices.ContainsFunc(l.opened, func(kind schema.GroupVersionKind) bool {
 		s := l.status[kind]
 		return !s.Synced && !s.Frozen()
 	})
@@ -413,6 +437,14 @@ func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector l
 	}
 	r.lists[kind][key] = out
 	return out, nil
+}
+
+// Addresses implements [source.Lookup].
+func (r *reader) Addresses(host dns.Name) ([]netip.Addr, error) {
+	if !slices.Contains(r.asker.hosts, host) {
+		r.asker.hosts = append(r.asker.hosts, host)
+	}
+	return r.hosts.at(host)
 }
 
 // ask notes a query and returns why it has no answer.

@@ -24,7 +24,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T) *desk {
-	return &desk{newLookups(source.Kinds("service"), nil, func(schema.GroupVersionKind) error { return nil }), t}
+	return &desk{newLookups(source.Kinds("service"), nil, func(schema.GroupVersionKind) error { return nil }, newHosts(nil, func() {})), t}
 }
 
 var (

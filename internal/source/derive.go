@@ -21,11 +21,12 @@ type Deriver struct {
 	ttl                 uint32 // of objects that ask for none
 	requireDomains      bool
 
-	types           []corev1.ServiceType // nil: all
-	publishInternal bool
-	publishHostIP   bool
-	publishNotReady bool
-	compatibility   string
+	types            []corev1.ServiceType // nil: all
+	publishInternal  bool
+	publishHostIP    bool
+	publishNotReady  bool
+	resolveBalancers bool
+	compatibility    string
 
 	gateways                      labels.Selector
 	gatewayName, gatewayNamespace string // "": any

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write the want and problems sections of
 
 // TestGolden derives the objects of each archive under its flags. An archive
 // holds "flags" (optional; --source as the command line knows it, --unread=KIND
-// and --denied=KIND for a kind that cannot be told), "objects" (YAML), "want" (what those of the
+// and --denied=KIND for a kind that cannot be told, --host=NAME=ADDRESS+ADDRESS for what can be looked up), "objects" (YAML), "want" (what those of the
 // chosen sources want, in zone-file notation) and "problems". Objects of other
 // kinds are there to be looked up.
 func TestGolden(t *testing.T) {
@@ -81,7 +81,7 @@ func derive(t *testing.T, flags, objects string) []derived {
 	if err != nil {
 		t.Fatal(err)
 	}
-	world := store{untold: map[string]error{}}
+	world := store{untold: map[string]error{}, hosts: g.Host}
 	for _, kind := range g.Unread {
 		world.untold[kind] = errUnread
 	}
@@ -110,6 +110,7 @@ type golden struct {
 	Source []string `default:"service,ingress"`
 	Unread []string
 	Denied []string
+	Host   map[string]string
 }
 
 // words splits flags at white space; a line that begins with a quote is one word

@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"net/netip"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -9,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/signpost-dns/signpost/internal/dns"
 )
 
 // Object is any Kubernetes object.
@@ -33,6 +36,9 @@ type Lookup interface {
 	// List returns the objects of a kind that the selector matches, sorted by
 	// namespace and name: those of one namespace, with "" those of all.
 	List(kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]Object, error)
+
+	// Addresses returns what a host name resolves to, sorted.
+	Addresses(host dns.Name) ([]netip.Addr, error)
 }
 
 // ErrDenied is that of a [Lookup] in a kind that nobody has let Signpost read so

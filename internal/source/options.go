@@ -38,6 +38,7 @@ type Options struct {
 	PublishInternal   bool     `name:"publish-internal-services" group:"services" negatable:"" help:"Point the hostname annotation of ClusterIP Services to their cluster IP."`
 	PublishHostIP     bool     `name:"publish-host-ip" group:"services" negatable:"" help:"Point headless Services to the addresses of their Pods' nodes."`
 	PublishNotReady   bool     `name:"always-publish-not-ready-addresses" group:"services" negatable:"" help:"Publish also those endpoints of headless Services that are not ready."`
+	ResolveBalancers  bool     `name:"resolve-service-load-balancer-hostname" group:"services" negatable:"" help:"Point to the addresses of a load balancer where its Service reports a host name. They are looked up each minute."`
 	ServiceTypeFilter []string `name:"service-type-filter" group:"services" sep:"none" placeholder:"TYPE" help:"Read only Services of this type: ClusterIP, NodePort, LoadBalancer or ExternalName. Repeatable; an empty value lifts the filter."`
 	Compatibility     string   `name:"compatibility" group:"sources" enum:",mate,molecule,kops-dns-controller" default:"" placeholder:"TOOL" help:"Read the annotations of another tool where an object has none of ours: mate, molecule or kops-dns-controller."`
 
@@ -67,8 +68,9 @@ func New(o Options) (*Deriver, error) {
 	d := &Deriver{
 		requireDomains:  o.RequireAllowedDomains,
 		publishInternal: o.PublishInternal, publishHostIP: o.PublishHostIP, publishNotReady: o.PublishNotReady,
-		compatibility: o.Compatibility,
-		classes:       slices.Clone(o.IngressClass), ignoreTLS: o.IgnoreIngressTLSSpec, ignoreRules: o.IgnoreIngressRulesSpec,
+		resolveBalancers: o.ResolveBalancers,
+		compatibility:    o.Compatibility,
+		classes:          slices.Clone(o.IngressClass), ignoreTLS: o.IgnoreIngressTLSSpec, ignoreRules: o.IgnoreIngressRulesSpec,
 		excludeUnschedulable: o.ExcludeUnschedulable, excludeUnready: o.ExcludeUnready, exposeInternalIPv6: o.ExposeInternalIPv6,
 		gatewayName: o.GatewayName, gatewayNamespace: o.GatewayNamespace, listenerSets: o.GatewayListenerSets,
 		hostNetworkOnly: o.HostNetworkPods, podDomain: strings.Trim(o.PodSourceDomain, "."),

@@ -55,7 +55,7 @@ func (d *Deriver) publish(r *draft, s *corev1.Service, public, internal []dns.Na
 		r.point(public, r.published(s), notOpen)
 		r.point(internal, r.clusterIP(s), noClusterIP)
 	case typ == corev1.ServiceTypeLoadBalancer:
-		r.point(public, r.balancer(s), pendingBalancer)
+		r.point(public, d.balancer(r, s), pendingBalancer)
 		r.point(internal, r.clusterIP(s), noClusterIP)
 	case typ == corev1.ServiceTypeExternalName:
 		r.point(append(public, internal...), r.externalName(s), noExternalName)
@@ -84,12 +84,26 @@ func serviceType(s *corev1.Service) corev1.ServiceType {
 	return s.Spec.Type
 }
 
-// balancer returns the external IPs, else all that the load balancer reported.
-func (r *draft) balancer(s *corev1.Service) targets {
+// balancer returns the external IPs, else all that the load balancer reported:
+// of its host names the addresses, if that is asked for.
+func (d *Deriver) balancer(r *draft, s *corev1.Service) targets {
 	if len(s.Spec.ExternalIPs) > 0 {
 		return r.targets("spec.externalIPs", s.Spec.ExternalIPs)
 	}
-	return r.reported(s)
+	t := r.reported(s)
+	if !d.resolveBalancers {
+		return t
+	}
+	hosts := t.hosts
+	t.hosts = nil
+	for _, h := range hosts {
+		found, err := r.look.Addresses(h)
+		if err != nil {
+			r.cannotTell(err)
+		}
+		t.addresses = append(t.addresses, found...)
+	}
+	return t
 }
 
 func (r *draft) externalName(s *corev1.Service) targets {

@@ -3,11 +3,14 @@ package source_test
 import (
 	"cmp"
 	"errors"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/source"
 )
 
@@ -15,6 +18,19 @@ import (
 type store struct {
 	objects []source.Object
 	untold  map[string]error // by kind
+	hosts   map[string]string
+}
+
+// Addresses implements [source.Lookup].
+func (s store) Addresses(host dns.Name) (out []netip.Addr, err error) {
+	text, ok := s.hosts[host.Host()]
+	if !ok {
+		return nil, errors.New("look up " + host.Host() + ": there is no such host")
+	}
+	for a := range strings.SplitSeq(text, "+") {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out, nil
 }
 
 // Get implements [source.Lookup].
