@@ -235,7 +235,7 @@ func (d *decision) frozen(name dns.Name, wants []Want) string {
 	for _, key := range sortedKeys(d.standing) {
 		s := d.standing[key]
 		if key.Name != name || !s.ours || len(s.claims) == 0 || s.claims[0].Claim.Resource == "" ||
-			slices.ContainsFunc(wants, func(w Want) bool { return s.names(w.By) }) {
+			slices.ContainsFunc(wants, func(w Want) bool { return s.namedFirst(w.By) }) {
 			continue
 		}
 		if why := d.hold(s.claims[0].Claim); why != "" {
