@@ -271,7 +271,7 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	case len(now.Keys) < len(before.Keys):
 		c.Log.Info(now.Error(), "approve", now.Command)
 	default:
-		c.Log.Warn(now.Error()+". "+now.Hint(), "zone", k.zone.String())
+		c.Log.Warn(now.Error()+"; "+now.Hint(), "zone", k.zone.String())
 	}
 }
 

@@ -96,7 +96,7 @@ func (n notes) hold(h Hold) {
 	if h.ID == "" {
 		return
 	}
-	n.tell("", events.Note{Reason: string(plan.Held), Action: "Delete", Text: h.Error() + ". " + h.Hint()})
+	n.tell("", events.Note{Reason: string(plan.Held), Action: "Delete", Text: h.Error() + "; " + h.Hint()})
 }
 
 // changes tells the objects of what the service accepted, if they are known:

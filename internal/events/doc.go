@@ -8,7 +8,7 @@
 //   - [Recorder.Tell] never waits: what finds no room in the queue is counted and
 //     dropped, good news before bad;
 //   - good news (changed record sets) is only told where [Options] ask for it, and
-//     at most 10 times a second;
+//     at most 10 times a second: what comes faster waits in the queue;
 //   - what was told within the last minutes about the same object in the same
 //     words becomes one Event that counts. client-go's own recorder is not used
 //     since it counts all of one reason as one Event, with the words of the first;

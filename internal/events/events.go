@@ -58,12 +58,12 @@ type Recorder struct {
 	log      *slog.Logger
 	count    func(result string)
 	instance string
-	pace     flowcontrol.RateLimiter
 	good     chan Note
 	bad      chan Note
 
 	// The rest belongs to the goroutine of Run.
-	forbidden bool // told
+	forbidden bool      // told
+	turn      time.Time // of the next good note
 	recent    []written
 	serial    int64 // of the last Event: the nanosecond of its time, or the next
 }
@@ -98,7 +98,6 @@ func Open(o Options, shared *rest.Config, self Ref, count func(result string), l
 	}
 	return &Recorder{
 		emit: o.Emit, events: written, objects: objects, self: self, log: log, count: count, instance: controller + "-" + instance,
-		pace: flowcontrol.NewTokenBucketRateLimiter(goodRate, goodRate),
 		good: make(chan Note, room), bad: make(chan Note, room),
 	}, nil
 }
@@ -123,10 +122,6 @@ func (r *Recorder) Tell(n Note) {
 		if !slices.Contains(r.emit, n.Reason) {
 			return
 		}
-		if !r.pace.TryAccept() {
-			r.count("dropped")
-			return
-		}
 		queue = r.good
 	}
 	select {
@@ -145,13 +140,19 @@ func (r *Recorder) Run(ctx context.Context) {
 			continue
 		default:
 		}
+		good, turn := r.good, (<-chan time.Time)(nil)
+		if wait := time.Until(r.turn); wait > 0 {
+			good, turn = nil, time.After(wait)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case n := <-r.bad:
 			r.write(ctx, n)
-		case n := <-r.good:
+		case n := <-good:
+			r.turn = time.Now().Add(time.Second / goodRate)
 			r.write(ctx, n)
+		case <-turn:
 		}
 	}
 }

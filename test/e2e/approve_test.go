@@ -73,7 +73,7 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 	if command := "kubectl -n " + w.Name + " annotate --overwrite lease signpost signpost.dev/approve=" + id; !strings.Contains(line, command) {
 		t.Errorf("the log does not say how to approve by %q:\n%s", command, line)
 	}
-	w.awaitEvent("Lease", "Held", id)
+	w.awaitEvent("Warning", "Lease", "Held", id)
 	w.awaitLease(func(l *coordinationv1.Lease) bool { return strings.Contains(l.Annotations["signpost.dev/guard"], id) })
 	if err := first.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 	second := w.start(args...)
 	second.await("CREATE f.example.com A")
 	second.await("5 deletions are held in example.com", id)
-	w.awaitEvent("Ingress", "NotOwned", "theirs.example.com A")
+	w.awaitEvent("Warning", "Ingress", "NotOwned", "theirs.example.com A")
 	if strings.Contains(second.log(), "DELETE") {
 		t.Fatalf("the second leader deletes what the first held:\n%s", second.log())
 	}
@@ -101,7 +101,8 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Approved "+id+" on the Lease "+w.Name+"/signpost.") {
 		t.Fatalf("signpost approve: %v\n%s", err, out)
 	}
-	want := []string{"theirs.example.com. 60 A 192.0.2.9"}
+	const theirs = "theirs.example.com. 60 A 192.0.2.9"
+	want := []string{theirs}
 	for _, h := range others {
 		want = append(want, h+".example.com. 300 A 192.0.2.1", w.claim("a-"+h+".example.com.", "my-identifier", "ingress", "new"))
 	}
@@ -116,6 +117,20 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 			t.Errorf("%s is held still in %s: %s", s.ID, zone, l.Annotations)
 		}
 	}
+
+	// It outlives one that is asked to end, too, and is approved as the log says.
+	w.Delete("ingress/new")
+	id = regexp.MustCompile(`\(([0-9a-f]{10})\)`).FindStringSubmatch(second.await("6 deletions are held in example.com"))[1]
+	if code := second.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	third := w.start(args...)
+	third.await("6 deletions are held in example.com", id)
+	w.wantZone(w.zone, want...)
+	w.Annotate("lease/signpost", "signpost.dev/approve", "0123456789 "+id)
+	w.awaitZone(w.zone, theirs)
+	third.await("the approval 0123456789 fits nothing that is held")
+	w.awaitLease(func(l *coordinationv1.Lease) bool { return l.Annotations["signpost.dev/approve"] == "0123456789" })
 }
 
 // awaitLease waits until the Lease is as wanted.
@@ -130,23 +145,28 @@ func (w *world) awaitLease(ok func(*coordinationv1.Lease) bool) *coordinationv1.
 	return &l
 }
 
-// awaitEvent waits for an Event on an object of a kind, with these words.
-func (w *world) awaitEvent(kind, reason, words string) {
+// awaitEvent waits for an Event of a type on an object of a kind, with these words.
+func (w *world) awaitEvent(sort, kind, reason, words string) {
 	w.t.Helper()
 	w.poll("Event "+reason, func() (bool, string) {
-		var list eventsv1.EventList
-		if err := w.Client.List(w.t.Context(), &list, client.InNamespace(w.Name)); err != nil {
-			w.t.Fatal(err)
-		}
 		var seen []string
-		for _, e := range list.Items {
-			if e.Regarding.Kind == kind && e.Reason == reason && strings.Contains(e.Note, words) && e.Regarding.UID != "" && e.Type == "Warning" {
+		for _, e := range w.events() {
+			if e.Regarding.Kind == kind && e.Reason == reason && strings.Contains(e.Note, words) && e.Regarding.UID != "" && e.Type == sort {
 				return true, ""
 			}
 			seen = append(seen, fmt.Sprintf("%s %s %s %s: %s", e.Regarding.Kind, e.Regarding.Name, e.Regarding.UID, e.Reason, e.Note))
 		}
 		return false, strings.Join(seen, "\n")
 	})
+}
+
+func (w *world) events() []eventsv1.Event {
+	w.t.Helper()
+	var list eventsv1.EventList
+	if err := w.Client.List(w.t.Context(), &list, client.InNamespace(w.Name)); err != nil {
+		w.t.Fatal(err)
+	}
+	return list.Items
 }
 
 // poll waits until something is as it shall be.

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"io"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -37,24 +35,14 @@ func TestDeployedAsPublished(t *testing.T) {
 	p := w.start(container.Args...)
 	w.awaitZone(w.zone, w.dev1Records("300")...)
 
-	line := p.await("watching")
-	address := regexp.MustCompile(`ready="?(http://[^/]+)/readyz`).FindStringSubmatch(line)
-	if address == nil {
-		t.Fatalf("no address in %q", line)
-	}
 	for _, path := range []string{container.LivenessProbe.HTTPGet.Path, container.ReadinessProbe.HTTPGet.Path} {
-		resp, err := http.Get(address[1] + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if err != nil || resp.StatusCode != http.StatusOK {
-			t.Errorf("GET %s = %d %q, %v; want 200", path, resp.StatusCode, body, err)
+		code, body := p.page(path)
+		if code != http.StatusOK {
+			t.Errorf("GET %s = %d %q; want 200", path, code, body)
 		}
 		if path == "/readyz" {
 			for _, name := range []string{"source service", "source ingress", "credentials", "zones"} {
-				if !strings.Contains(string(body), name+": ") {
+				if !strings.Contains(body, name+": ") {
 					t.Errorf("/readyz does not name %q:\n%s", name, body)
 				}
 			}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -20,7 +21,7 @@ func TestFailover(t *testing.T) {
 			args := flags("--lease-name=signpost", "--lease-namespace="+w.Name)
 			first := w.start(args...)
 			first.await("Applying provider record filter")
-			second := w.start(args...)
+			second := w.startAs("SECOND", args...)
 			second.await("stand")
 			w.aws.ResetCalls()
 
@@ -29,9 +30,13 @@ func TestFailover(t *testing.T) {
 			if n := w.writes(); n != 1 {
 				t.Errorf("two replicas wrote %d times, want once", n)
 			}
-			if strings.Contains(second.log(), "Applying provider record filter") {
-				t.Errorf("the replica that stands by made calls:\n%s", second.log())
+			if n := w.calls("SECOND"); n > 0 || strings.Contains(second.log(), "Applying provider record filter") {
+				t.Errorf("the replica that stands by made %d calls:\n%s", n, second.log())
 			}
+			w.poll("that the replica that stands by is ready", func() (bool, string) {
+				code, text := second.page("/readyz")
+				return code == http.StatusOK && strings.Contains(text, "lease: standing by, "), text
+			})
 
 			if err := first.cmd.Process.Signal(tt.signal); err != nil {
 				t.Fatal(err)
@@ -39,6 +44,12 @@ func TestFailover(t *testing.T) {
 			w.Annotate("ingress/nginx-test-ingress", ttlKey, "60")
 			w.awaitZone(w.zone, w.dev1Records("60")...)
 			second.await("Desired change: UPSERT dev1.example.com A")
+			if tt.signal == syscall.SIGTERM {
+				<-first.read
+				if log := first.log(); !strings.Contains(log, "gave up the lease") || strings.Contains(log, "UPSERT") {
+					t.Errorf("asked to end it did not give the lease up, or wrote after that:\n%s", log)
+				}
+			}
 		})
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,6 +86,25 @@ func (w *world) policy(document string) {
 	if err := w.aws.SetPolicy("AKIDEXAMPLE", []byte(document)); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// calls counts the calls that were made with an access key.
+func (w *world) calls(key string) int {
+	n := 0
+	for _, call := range w.aws.Calls() {
+		if call.AccessKeyID == key {
+			n++
+		}
+	}
+	return n
+}
+
+// startAs is start with another access key.
+func (w *world) startAs(key string, args ...string) *process {
+	w.t.Helper()
+	other := *w
+	other.env = append(slices.Clone(w.env), "AWS_ACCESS_KEY_ID="+key)
+	return other.start(args...)
 }
 
 func (w *world) command(ctx context.Context, args []string) *exec.Cmd {
@@ -215,6 +236,25 @@ func (p *process) await(words ...string) string {
 			p.t.Fatalf("signpost did not log %q", words)
 		}
 	}
+}
+
+// page returns what the process serves at a path.
+func (p *process) page(path string) (code int, text string) {
+	p.t.Helper()
+	address := regexp.MustCompile(`ready="?(http://[^/]+)/readyz`).FindStringSubmatch(p.await("watching"))
+	if address == nil {
+		p.t.Fatal("signpost does not say where it serves its pages")
+	}
+	resp, err := http.Get(address[1] + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
 }
 
 // stop sends SIGTERM's equal for Go's exec and returns the exit code.
