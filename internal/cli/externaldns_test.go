@@ -3,15 +3,17 @@ package cli
 import (
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/signpost-dns/signpost/internal/source"
+	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
 )
 
 // legacy is a flag of ExternalDNS's, a line of testdata/externaldns.txt.
@@ -217,61 +219,26 @@ func checkForeign(t *testing.T, foreign foreignFlag, f legacy) {
 	}
 }
 
-// kOps depends on --compatibility: without it its records would be deleted.
+// kOps's own arguments, to the letter.
 func TestKOps(t *testing.T) {
 	const args = `--provider=aws --events --source=ingress --source=pod --source=service --compatibility=kops-dns-controller
 		--registry=txt --txt-owner-id=kops-c.example.com --zone-id-filter=Z1`
-	m, err := newModel(&runCommand{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = judge(strings.Fields(args), nil)
-	switch {
-	case m.flags["compatibility"] == nil:
-		wantError(t, err, "--compatibility is not in Signpost yet", "without it Signpost would do something else than ExternalDNS did, "+
-			"so that it does not start; leave it out if nothing depends on it")
-	case !slices.Contains(source.Sources(), "pod"):
-		wantError(t, err, "--source=pod is not in Signpost, which knows "+strings.Join(source.Sources(), ", "),
-			"leave it out only if its records may go: under --policy=sync they are deleted")
-	case err != nil:
-		t.Errorf("kOps's arguments: %v (hint: %s)", err, hintOf(err))
-	}
-	without := strings.NewReplacer("--compatibility=kops-dns-controller", "", "--source=pod", "").Replace(args)
-	run, s, _, err := settingsOf(without, nil)
-	if err != nil || s.Owner != "kops-c.example.com" || !slices.Equal(run.Route53.ZoneIDFilter, []string{"Z1"}) {
-		t.Errorf("without it: %+v, %v", s, err)
-	}
-}
-
-// docs/flags.md says of every flag of ExternalDNS's what becomes of it, and names
-// no flag that is none.
-func TestFlagsAreDocumented(t *testing.T) {
-	m, err := newModel(&runCommand{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := os.ReadFile("../../docs/flags.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := map[string]bool{}
-	for _, match := range regexp.MustCompile("`(?:--)?([a-z0-9-]+)`").FindAllStringSubmatch(string(page), -1) {
-		named[match[1]] = true
-	}
-	known := map[string]bool{"version": true, "help": true, "print-config": true, "name": true, "no-name": true}
-	for _, f := range foreignFlags() {
-		known[f.name] = true
-	}
-	for _, f := range legacyFlags(t) {
-		known[f.name] = true
-		if !named[f.name] {
-			t.Errorf("--%s is not in docs/flags.md", f.name)
+	for _, more := range []string{"", " --namespace=kube-system"} {
+		run, s, warnings, err := settingsOf(args+more, nil)
+		if err != nil || len(warnings) > 0 {
+			t.Fatalf("%v (hint: %s), warnings %q", err, hintOf(err), warnings)
 		}
-	}
-	for _, match := range regexp.MustCompile("`--([a-z0-9-]+)").FindAllStringSubmatch(string(page), -1) {
-		bare := strings.TrimPrefix(match[1], "no-")
-		if name := match[1]; !known[name] && m.flags[name] == nil && m.flags[bare] == nil {
-			t.Errorf("docs/flags.md names --%s, which is no flag", name)
+		if err := run.check(); err != nil {
+			t.Errorf("the command refuses them: %v", err)
+		}
+		want := Settings{Sources: []string{"ingress", "pod", "service"}, Provider: "aws", Policy: "upsert-only", Owned: true,
+			Owner: "kops-c.example.com", Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME}, DeleteGrace: s.DeleteGrace, Pacing: s.Pacing}
+		if diff := cmp.Diff(want, s, cmp.Comparer(sameFilter), cmpopts.EquateComparable(plan.Limit{})); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if run.Source.Compatibility != "kops-dns-controller" || !slices.Equal(run.Route53.ZoneIDFilter, []string{"Z1"}) ||
+			(run.Objects.Namespace != "") != (more != "") {
+			t.Errorf("compatibility %q, zones %q, namespace %q", run.Source.Compatibility, run.Route53.ZoneIDFilter, run.Objects.Namespace)
 		}
 	}
 }

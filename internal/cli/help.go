@@ -58,12 +58,10 @@ func (cmd command) printHelp(sys System) error {
 	}
 	b.WriteString("\n" + paint(bold, "General") + "\n")
 	writeColumns(&b, width, "--print-config", "Print what is set, and by which variable, and exit.")
+	writeColumns(&b, width, "--version", "Print which build this is, and exit.")
 	writeColumns(&b, width, "-h, --help", "Print this and exit.")
 	if len(model.all) > 0 {
-		b.WriteString("\nEvery flag can stand in the environment instead: --txt-owner-id is\n" +
-			"SIGNPOST_TXT_OWNER_ID or, as for ExternalDNS, EXTERNAL_DNS_TXT_OWNER_ID; a list\n" +
-			"has one value a line. A flag wins over its variables. @FILE stands for the\n" +
-			"arguments in a file, one a line.\n")
+		b.WriteString("\n" + strings.Join(wrap(environmentHelp(model.all[0].Name), 80), "\n") + "\n")
 	}
 	if model.controller() {
 		b.WriteString("\nFlags of ExternalDNS for what Signpost lacks, or does not need, are accepted\n" +
@@ -78,6 +76,12 @@ func (cmd command) printHelp(sys System) error {
 	text := "Other commands: " + strings.Join(others, ", ") + ". \"signpost help\" says what each is for."
 	b.WriteString("\n" + strings.Join(wrap(text, 80), "\n") + "\n")
 	return write(sys, b.String())
+}
+
+func environmentHelp(flag string) string {
+	return fmt.Sprintf("Every flag can stand in the environment instead: --%s is %s%s or, as for ExternalDNS, %s%s; a list has one value a line. "+
+		"A flag wins over its variables. @FILE stands for the arguments in a file, one a line.",
+		flag, prefixes()[0], variableName(flag), prefixes()[1], variableName(flag))
 }
 
 type topic struct {

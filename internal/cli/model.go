@@ -58,7 +58,7 @@ func groups() []kong.Group {
 		{Key: "pace", Title: "When"},
 		{Key: "replicas", Title: "Several replicas"},
 		{Key: "watching", Title: "Logging and metrics"},
-		{Key: "rate", Title: "Limits of pace, for those who must"},
+		{Key: "rate", Title: "Limits of pace"},
 		{Key: "output", Title: "Output"},
 		{Key: "publish", Title: "What to publish, and how"},
 		{Key: "address", Title: "Where the address comes from"},

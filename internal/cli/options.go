@@ -21,9 +21,9 @@ type Options struct {
 	Provider string   `name:"provider" group:"provider" enum:",aws" default:"" placeholder:"NAME" help:"The DNS service: aws (Amazon Route 53)."`
 
 	DomainFilter   []string `name:"domain-filter" group:"provider" placeholder:"DOMAIN" help:"Only names equal to or below this domain (.example.com: only below), in zones that are equal to or below it. Repeatable."`
-	RegexFilter    string   `name:"regex-domain-filter" group:"provider" placeholder:"REGEX" help:"Only names that match this expression (RE2), and zones whose name does. Takes the place of --domain-filter and --exclude-domains."`
-	RegexExclusion string   `name:"regex-domain-exclusion" group:"provider" placeholder:"REGEX" help:"No names that match this expression. Takes their place too."`
 	ExcludeDomains []string `name:"exclude-domains" group:"provider" placeholder:"DOMAIN" help:"No names equal to or below this domain. Repeatable."`
+	RegexFilter    string   `name:"regex-domain-filter" group:"provider" placeholder:"REGEX" help:"Only names that match this expression (RE2), and zones whose name does. Takes the place of --domain-filter and --exclude-domains."`
+	RegexExclusion string   `name:"regex-domain-exclusion" group:"provider" placeholder:"REGEX" help:"No names that match this expression, which is asked before --regex-domain-filter. Takes the place of --domain-filter and --exclude-domains."`
 
 	Policy        string   `name:"policy" group:"changes" enum:",sync,upsert-only,create-only" default:"" placeholder:"POLICY" help:"sync (create, update, delete), upsert-only (never delete) or create-only. Not given: upsert-only."`
 	ManagedTypes  []string `name:"managed-record-types" group:"changes" default:"A,AAAA,CNAME" placeholder:"TYPE" help:"Types of record sets to manage. Repeatable."`
@@ -38,8 +38,8 @@ type Options struct {
 	Registry    string `name:"registry" group:"ownership" enum:"txt,noop" default:"txt" help:"Where it is kept whose record sets are: txt (in TXT record sets beside them) or noop (nowhere: every record set of a managed type under --domain-filter counts as ours)."`
 	OwnerID     string `name:"txt-owner-id" group:"ownership" default:"default" placeholder:"ID" help:"Who we are. Two that share a zone must differ."`
 	TXTPrefix   string `name:"txt-prefix" group:"ownership" placeholder:"TEXT" help:"Put before the names of ownership TXT record sets; may hold %{record_type}."`
-	TXTSuffix   string `name:"txt-suffix" group:"ownership" placeholder:"TEXT" help:"Put behind the first label of their names; not together with --txt-prefix."`
-	TXTWildcard string `name:"txt-wildcard-replacement" group:"ownership" placeholder:"LABEL" help:"Stands for * in their names."`
+	TXTSuffix   string `name:"txt-suffix" group:"ownership" placeholder:"TEXT" help:"Put behind the first label of the names of ownership TXT record sets; not together with --txt-prefix."`
+	TXTWildcard string `name:"txt-wildcard-replacement" group:"ownership" placeholder:"LABEL" help:"Stands for * in the names of ownership TXT record sets."`
 	ClaimOptions
 
 	Once    bool          `name:"once" group:"pace" help:"Check everything once and exit."`

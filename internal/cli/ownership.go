@@ -9,13 +9,13 @@ import (
 
 // ClaimOptions says how claims are written, and whose else become ours.
 type ClaimOptions struct {
-	TXTFormat  string   `name:"txt-format" group:"ownership" enum:"0.21,0.22" default:"0.22" placeholder:"VERSION" help:"Write them as this version of ExternalDNS does and reads them: 0.22, or 0.21 for that and earlier ones. All are read."`
-	TXTConvert bool     `name:"txt-convert" group:"ownership" help:"Move those of what objects want to where they would be written now."`
-	OldPrefix  []string `name:"txt-old-prefix" group:"ownership" placeholder:"TEXT" help:"A former --txt-prefix, or \"\" for none: claims that lie there move, as far as objects want the names. Repeatable."`
-	OldSuffix  []string `name:"txt-old-suffix" group:"ownership" placeholder:"TEXT" help:"A former --txt-suffix likewise. Repeatable."`
-	Migrate    string   `name:"migrate-from-txt-owner" group:"ownership" placeholder:"ID" help:"Make ours what this owner claims, as far as objects want the names."`
-	Encrypt    bool     `name:"txt-encrypt-enabled" group:"ownership" help:"Encrypt them."`
-	AESKey     string   `name:"txt-encrypt-aes-key" group:"ownership" secret:"" placeholder:"KEY" help:"The key, 32 octets or their base64. With it encrypted ones are read, whether or not new ones are encrypted."`
+	TXTFormat  string   `name:"txt-format" group:"ownership" enum:"0.21,0.22" default:"0.22" placeholder:"VERSION" help:"Write ownership TXT record sets as this version of ExternalDNS does: 0.22, or 0.21 for that and earlier ones. All are read."`
+	TXTConvert bool     `name:"txt-convert" group:"ownership" help:"Move the ownership TXT record sets of what objects want to where they would be written now."`
+	OldPrefix  []string `name:"txt-old-prefix" group:"ownership" placeholder:"TEXT" help:"A former --txt-prefix, or \"\" for none: ownership TXT record sets that were written with it are read, and move to today's names as far as objects want what they stand for. Repeatable."`
+	OldSuffix  []string `name:"txt-old-suffix" group:"ownership" placeholder:"TEXT" help:"A former --txt-suffix, as --txt-old-prefix. Repeatable."`
+	Migrate    string   `name:"migrate-from-txt-owner" group:"ownership" placeholder:"ID" help:"Make the record sets of this owner ours, as far as objects want them."`
+	Encrypt    bool     `name:"txt-encrypt-enabled" group:"ownership" help:"Encrypt ownership TXT record sets."`
+	AESKey     string   `name:"txt-encrypt-aes-key" group:"ownership" secret:"" placeholder:"KEY" help:"The key of encrypted ownership TXT record sets: 32 octets, or their base64. Without --txt-encrypt-enabled it only reads them."`
 }
 
 // writeClaims completes rules that keep ownership by how claims are written.

@@ -15,9 +15,9 @@ func runWord() command {
 	return command{
 		name:  "run",
 		brief: "keep the record sets as the objects want them",
-		detail: `Points DNS names at what runs: reads Services and Ingresses, and keeps the
-record sets that they ask for in the zones. Only what carries our mark of
-ownership is ever changed or deleted. ExternalDNS's arguments and environment
+		detail: `Points DNS names at what runs: reads Services, Ingresses and other objects, and
+keeps the record sets that they ask for in the zones. Only what carries our mark
+of ownership is ever changed or deleted. ExternalDNS's arguments and environment
 work as they are.
 
   signpost run --source=service --source=ingress --provider=aws \
