@@ -22,7 +22,7 @@ import (
 
 // approveCommand leaves an approval where a Signpost finds it.
 type approveCommand struct {
-	IDs        []string      `arg:"" name:"id" help:"What to approve."`
+	IDs        []string      `arg:"" name:"id" help:"ID of the held deletions, ten digits and letters from a to f."`
 	Objects    string        `name:"objects" group:"objects" placeholder:"DIR" help:"The directory of manifests that the running Signpost reads, if it reads one."`
 	Kubeconfig string        `name:"kubeconfig" group:"objects" placeholder:"FILE" help:"Connect to the cluster of this kubeconfig file. Without it: $$KUBECONFIG, else ~/.kube/config if it exists, else the cluster around this process."`
 	Server     string        `name:"server" group:"objects" placeholder:"URL" help:"Address of the API server, in place of the kubeconfig's."`

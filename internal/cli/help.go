@@ -42,14 +42,7 @@ func (cmd command) printHelp(sys System) error {
 	paint := painter(isTerminal(sys.Stdout) && wantsColour(sys.LookupEnv))
 	width := columns(sys.Stdout)
 	var b strings.Builder
-	b.WriteString(cmd.detail + "\n\n" + paint(bold, "Usage") + "\n  signpost " + cmd.name)
-	if len(model.all) > 0 {
-		b.WriteString(" [flags]")
-	}
-	for _, p := range model.kong.Model.Positional {
-		b.WriteString(" " + p.Summary())
-	}
-	b.WriteString("\n")
+	b.WriteString(cmd.detail + "\n\n" + paint(bold, "Usage") + "\n  " + model.usage(cmd.name) + "\n")
 	for _, topic := range topics(model) {
 		b.WriteString("\n" + paint(bold, topic.title) + "\n")
 		for _, flag := range topic.flags {

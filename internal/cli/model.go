@@ -100,13 +100,31 @@ func (m *model) bools() []string {
 	return slices.DeleteFunc(m.names(), func(name string) bool { return !m.flags[name].IsBool() })
 }
 
-// positionals returns how many arguments without a flag the command takes.
-func (m *model) positionals() int {
-	positional := m.kong.Model.Positional
-	if slices.ContainsFunc(positional, (*kong.Value).IsCumulative) {
-		return 1 << 16
+// positionals returns how many arguments without a flag the command takes, at
+// least and at most.
+func (m *model) positionals() (least, most int) {
+	for _, p := range m.kong.Model.Positional {
+		most++
+		if p.Required {
+			least++
+		}
+		if p.IsCumulative() {
+			most = 1 << 16
+		}
 	}
-	return len(positional)
+	return least, most
+}
+
+// usage returns the form of the command line: signpost explain [flags] NAME.
+func (m *model) usage(command string) string {
+	form := "signpost " + command + " [flags]"
+	for _, p := range m.kong.Model.Positional {
+		form += " " + strings.ToUpper(p.Name)
+		if p.IsCumulative() {
+			form += "..."
+		}
+	}
+	return form
 }
 
 // arguments returns the settings and the defaults of lists in the one form that

@@ -127,11 +127,19 @@ func (s *scan) read(args []string) error {
 			return nil
 		}
 	}
-	if extra := len(s.rest) - s.model.positionals(); extra > 0 {
-		return s.unexpected(s.rest[len(s.rest)-extra])
+	least, most := s.model.positionals()
+	switch {
+	case len(s.rest) > most:
+		return s.unexpected(s.rest[most])
+	case len(s.rest) < least:
+		missing := s.model.kong.Model.Positional[len(s.rest)]
+		return errorf(s.form(), "missing: %s (%s)", strings.ToUpper(missing.Name), strings.TrimSuffix(missing.Help, "."))
 	}
 	return nil
 }
+
+// form is a hint that shows the form of the command line.
+func (s *scan) form() string { return "the form is: " + s.model.usage(s.command) }
 
 func (s *scan) long(text string) error {
 	name, value, hasValue := strings.Cut(text, "=")
@@ -234,7 +242,7 @@ func (s *scan) add(flag *kong.Flag, value string) error {
 
 // unexpected explains an argument that is no flag.
 func (s *scan) unexpected(arg string) error {
-	hint := "values are written as --flag=value"
+	hint := s.form() + "; the value of a flag is written as --flag=value"
 	switch {
 	case slices.ContainsFunc(commands(), func(c command) bool { return c.name == arg }):
 		hint = fmt.Sprintf("the command comes first: signpost %s ...", arg)

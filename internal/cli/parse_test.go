@@ -126,9 +126,9 @@ func TestParseRefuses(t *testing.T) {
 		{"--no-on=true", "--no-on takes no value", "write --no-on or --on"},
 		{"--on=maybe", `--on: "maybe" is neither true nor false`, "write --on or --no-on"},
 		{"--on true", `unexpected argument "true"`, "a flag that is on or off takes its value behind an equals sign: --events=true"},
-		{"stray", `unexpected argument "stray"`, "values are written as --flag=value"},
+		{"stray", `unexpected argument "stray"`, "the form is: signpost sample [flags]; the value of a flag is written as --flag=value"},
 		{"version", `unexpected argument "version"`, "the command comes first: signpost version ..."},
-		{"-- --on", `unexpected argument "--on"`, "values are written as --flag=value"},
+		{"-- --on", `unexpected argument "--on"`, "the form is: signpost sample [flags]; the value of a flag is written as --flag=value"},
 		{"--word", "--word: the value is missing", "write --word=VALUE"},
 		{"--word --on", "--word: the value is missing, the next argument is --on",
 			"a value that begins with - is written behind an equals sign: --word=--on"},
@@ -272,7 +272,7 @@ func TestArgumentFiles(t *testing.T) {
 		t.Errorf("a file that names itself: error %v, hint %q", err, hintOf(err))
 	}
 	_, _, err = parseSample([]string{"--", "@" + loop}, nil)
-	wantError(t, err, `unexpected argument "@`+loop+`"`, "values are written as --flag=value")
+	wantError(t, err, `unexpected argument "@`+loop+`"`, "the form is: signpost sample [flags]; the value of a flag is written as --flag=value")
 }
 
 func TestHelpAndVersionAnywhere(t *testing.T) {

@@ -114,7 +114,8 @@ func configurationError(err error, profile string) error {
 		return &provider.Error{Kind: provider.ErrDenied, Op: op, Hint: profileHint(profile),
 			Cause: &answer{fmt.Sprintf("there is no profile %q in ~/.aws/config or ~/.aws/credentials", missing.Profile), err}}
 	}
-	return fmt.Errorf("%s: %w", op, err)
+	return &provider.Error{Kind: provider.ErrDenied, Op: op, Cause: err,
+		Hint: "see to the files that AWS_CA_BUNDLE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name, and to ~/.aws"}
 }
 
 func profileHint(profile string) string {

@@ -68,12 +68,16 @@ func TestHintsOnSilence(t *testing.T) {
 }
 
 func TestWordsOfConfiguration(t *testing.T) {
-	bare(t)
-	t.Setenv("AWS_PROFILE", "nowhere")
-	_, err := New(t.Context(), Options{}, dns.Filter{}, "1.2.3")
-	want := `read the AWS configuration: there is no profile "nowhere" in ~/.aws/config or ~/.aws/credentials`
-	if err == nil || err.Error() != want || !strings.Contains(provider.Hint(err), "AWS_PROFILE") {
-		t.Errorf("got %v (%s)", err, provider.Hint(err))
+	for _, tt := range []struct{ variable, value, want, hint string }{
+		{"AWS_PROFILE", "nowhere", `read the AWS configuration: there is no profile "nowhere" in ~/.aws/config or ~/.aws/credentials`, "AWS_PROFILE"},
+		{"AWS_CA_BUNDLE", "/nowhere", "read the AWS configuration: open /nowhere: no such file or directory", "AWS_CA_BUNDLE"},
+	} {
+		bare(t)
+		t.Setenv(tt.variable, tt.value)
+		_, err := New(t.Context(), Options{}, dns.Filter{}, "1.2.3")
+		if err == nil || err.Error() != tt.want || !strings.Contains(provider.Hint(err), tt.hint) {
+			t.Errorf("%s: got %v (%s)", tt.variable, err, provider.Hint(err))
+		}
 	}
 }
 
