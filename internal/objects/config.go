@@ -142,6 +142,9 @@ func (o Options) load(rules *clientcmd.ClientConfigLoadingRules) (*rest.Config, 
 		if file == "" {
 			file = os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
 		}
+		if clientcmd.IsEmptyConfig(err) {
+			err = errors.New("it names no cluster") // client-go's words name a variable that nothing reads
+		}
 		return nil, hint("kubectl --kubeconfig="+file+" config view shows what is in it", "read kubeconfig %s: %w", file, err)
 	}
 	return config, nil

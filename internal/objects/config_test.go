@@ -54,7 +54,7 @@ func TestConfig(t *testing.T) {
 		{name: "environment is missing", env: missing, home: home,
 			err: "read kubeconfig named by $KUBECONFIG: stat " + missing + ": no such file or directory"},
 		{name: "broken", options: Options{Kubeconfig: broken}, err: "read kubeconfig " + broken + ": "},
-		{name: "empty", options: Options{Kubeconfig: empty}, err: "read kubeconfig " + empty + ": "},
+		{name: "empty", options: Options{Kubeconfig: empty}, err: "read kubeconfig " + empty + ": it names no cluster"},
 		{name: "nothing", home: dir, err: "no Kubernetes cluster: there is no kubeconfig, and this process runs in no cluster"},
 		{name: "Pod without service account", home: dir, pod: true, err: "read the service account of this Pod: "},
 		{name: "server without scheme", options: Options{Server: "192.0.2.1:6443"}, err: "--server=192.0.2.1:6443 is no address of an API server"},
