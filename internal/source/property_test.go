@@ -91,6 +91,7 @@ func check(t interface{ Fatalf(string, ...any) }, in plan.Intent) {
 	for i, w := range in.Wants {
 		set := w.Set
 		canonical, err := dns.NewRecordSet(set.Key, set.TTL, set.Data...)
+		canonical.Routing, canonical.HealthCheckID = set.Routing, set.HealthCheckID
 		if err != nil || !set.Equal(canonical) {
 			t.Fatalf("not canonical: %v (%v)", set, err)
 		}
