@@ -21,8 +21,9 @@ var rooms = map[string][]string{
 	"dns":                   {},
 	"claim":                 {"dns"},
 	"plan":                  {"dns", "claim"},
-	"source":                {"dns", "plan"},
-	"objects":               {},
+	"dnsendpoint":           {},
+	"source":                {"dns", "plan", "dnsendpoint"},
+	"objects":               {"dnsendpoint"},
 	"lease":                 {},
 	"events":                {},
 	"provider":              {"dns"},
@@ -44,7 +45,7 @@ var rooms = map[string][]string{
 // guarded says which rooms may import packages that drag a world in, or an
 // effect. Each row is for the package and for those below it.
 var guarded = map[string][]string{
-	"k8s.io":                                 {"expose", "source", "objects", "lease", "events", "site", "controller", "cli"},
+	"k8s.io":                                 {"dnsendpoint", "expose", "source", "objects", "lease", "events", "site", "controller", "cli"},
 	"sigs.k8s.io":                            {"source", "objects", "controller", "cli"},
 	"github.com/aws":                         {"expose/ec2", "provider/route53"},
 	"log":                                    {"expose", "objects", "lease", "events", "site", "zone", "controller", "console", "emulator", "cli"},

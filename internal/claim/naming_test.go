@@ -93,7 +93,8 @@ func TestReads(t *testing.T) {
 		// a host name that looks like a claim's is one in the old format
 		{txt: "a-team.example.com.", want: []Reading{{"team.example.com.", "A"}, {"a-team.example.com.", ""}}},
 		{txt: "mx-1.example.com.", want: []Reading{{"1.example.com.", "MX"}, {"mx-1.example.com.", ""}}},
-		{txt: "caa-www.example.com.", want: []Reading{{"caa-www.example.com.", ""}}},
+		{txt: "caa-www.example.com.", want: []Reading{{"www.example.com.", "CAA"}, {"caa-www.example.com.", ""}}},
+		{txt: "https-www.example.com.", want: []Reading{{"https-www.example.com.", ""}}},
 		{txt: "www.example.com.", want: []Reading{{"www.example.com.", ""}}},
 		{txt: "a-.example.com.", want: []Reading{{"a-.example.com.", ""}}},
 		{txt: "example.com.", want: []Reading{{"example.com.", ""}}},
@@ -193,7 +194,7 @@ func TestNameErrors(t *testing.T) {
 		{"", dns.Key{Name: long, Type: dns.A}, "shorten the host name or the affix"},
 		{"edns.", dns.Key{Name: deep, Type: dns.A}, "longer than 255"},
 		{strings.Repeat("x", 57) + "-", dns.Key{Name: zone, Type: dns.A}, "claim of the apex example.com A: shorten the affix"},
-		{"", dns.Key{Name: "www.example.com.", Type: "CAA"}, "no claims for sets of type CAA"},
+		{"", dns.Key{Name: "www.example.com.", Type: "HTTPS"}, "no claims for sets of type HTTPS"},
 		{"", dns.Key{Name: "www.example.org.", Type: dns.A}, "outside the zone example.com."},
 	} {
 		n := mustNaming(t, test.prefix, "", "")

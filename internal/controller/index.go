@@ -78,10 +78,17 @@ func (x *index) replace(id string, in plan.Intent) []dns.Name {
 	for _, w := range in.Wants {
 		names = append(names, w.Set.Name)
 	}
+	for n, why := range in.Unclear {
+		names = append(names, n)
+		put(x.frozen, n, id, why)
+	}
 	if names = unite(nil, names); len(names) > 0 {
 		x.held[id] = names
 	}
 	for _, n := range names {
+		if in.Unclear[n] != "" {
+			continue
+		}
 		x.wants[n] = x.joined(n, id, in.Wants)
 	}
 	return unite(touched, names)

@@ -24,6 +24,7 @@ import (
 	"github.com/signpost-dns/signpost/internal/claim"
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/dnsendpoint"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider/memory"
@@ -107,6 +108,8 @@ func kindOf(o client.Object) schema.GroupVersionKind {
 		return corev1.SchemeGroupVersion.WithKind("Namespace")
 	case *discoveryv1.EndpointSlice:
 		return discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")
+	case *dnsendpoint.DNSEndpoint:
+		return dnsendpoint.GVK()
 	case *gatewayv1.Gateway:
 		return gatewayAPI("Gateway")
 	case *gatewayv1.HTTPRoute:

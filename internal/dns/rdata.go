@@ -26,6 +26,8 @@ const (
 	SRV   Type = "SRV"
 	MX    Type = "MX"
 	DNAME Type = "DNAME"
+	NAPTR Type = "NAPTR"
+	CAA   Type = "CAA"
 )
 
 // ParseType folds s to upper case; an empty or malformed mnemonic is an error.
@@ -42,7 +44,8 @@ func (t Type) Address() bool { return t == A || t == AAAA }
 
 // Canonical returns value as canonical RDATA of type t in presentation format:
 // addresses in the form of RFC 5952, names as [Name], numbers without leading
-// zeros, character-strings quoted with the shortest escapes. RDATA of other
+// zeros, character-strings quoted with the shortest escapes, the tag of CAA in
+// lower case. RDATA of other
 // types is only trimmed.
 func Canonical(t Type, value string) (string, error) {
 	value = strings.TrimSpace(value)
@@ -62,6 +65,8 @@ func Canonical(t Type, value string) (string, error) {
 			return "", err
 		}
 		return FormatStrings(strs...), nil
+	case NAPTR, CAA:
+		return recode(t, value, decimal, decimal)
 	default:
 		if value == "" {
 			return "", fmt.Errorf("%s record: the value is empty", t)

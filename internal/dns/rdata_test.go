@@ -49,8 +49,22 @@ func TestCanonical(t *testing.T) {
 		{SRV, "0 1 80 192.0.2.1", ""},
 		{PTR, "WWW.example.com", "www.example.com."},
 		{DNAME, "example.net", "example.net."},
-		{"NAPTR", " x ", "x"},
-		{"NAPTR", " ", ""},
+		{NAPTR, `100 010 u "E2U+sip" "!^.*$!sip:info@Example.com!" .`, `100 10 "u" "E2U+sip" "!^.*$!sip:info@Example.com!" .`},
+		{NAPTR, `1 2 "" "" "!^(.*)$!sip:\\1@example.com!" Next.Example.com`, `1 2 "" "" "!^(.*)$!sip:\\1@example.com!" next.example.com.`},
+		{NAPTR, `1 2 "" "" ""`, ""},
+		{NAPTR, `1 65536 "" "" "" .`, ""},
+		{NAPTR, `1 2 "" "" "open .`, ""},
+		{NAPTR, `1 2 "" "" "" a. b.`, ""},
+		{CAA, `0 Issue letsencrypt.org`, `0 issue "letsencrypt.org"`},
+		{CAA, `128 iodef "mailto:a@example.com"`, `128 iodef "mailto:a@example.com"`},
+		{CAA, `0 issue ";"`, `0 issue ";"`},
+		{CAA, `256 issue "a"`, ""},
+		{CAA, `0 is-sue "a"`, ""},
+		{CAA, `0 issue`, ""},
+		{CAA, `0 issue a b`, ""},
+		{CAA, `0 issue "` + strings.Repeat("x", 256) + `"`, ""},
+		{"HTTPS", " 1 . ", "1 ."},
+		{"HTTPS", " ", ""},
 	} {
 		got, err := Canonical(tt.typ, tt.in)
 		if tt.want == "" {
@@ -79,6 +93,36 @@ func TestStringsSurviveEitherNotation(t *testing.T) {
 			t.Errorf("octal: %q, %v", got, err)
 		}
 	})
+}
+
+func TestOctal(t *testing.T) {
+	for _, tt := range []struct {
+		typ             Type
+		octal, data, by string // by is how data is written, "" like octal
+	}{
+		{TXT, `"a\344"`, `"a\228"`, ""},
+		{CNAME, `\052.Example.com`, `*.example.com.`, `\052.example.com.`},
+		{PTR, `a\100b.example.com.`, `a\@b.example.com.`, `a\100b.example.com.`},
+		{NAPTR, `1 2 u "" "\344\\1" \052.example.com`, `1 2 "u" "" "\228\\1" *.example.com.`, `1 2 "u" "" "\344\\1" \052.example.com.`},
+		{CAA, `0 issue "\344"`, `0 issue "\228"`, ""},
+		{MX, `10 mail.example.com`, `10 mail.example.com.`, `10 mail.example.com.`},
+	} {
+		data, err := CanonicalOctal(tt.typ, tt.octal)
+		if data != tt.data || err != nil {
+			t.Errorf("CanonicalOctal(%s, %q) = %q, %v; want %q", tt.typ, tt.octal, data, err, tt.data)
+		}
+		if got, want := FormatOctal(tt.typ, tt.data), tt.by; got != want && (want != "" || got != tt.octal) {
+			t.Errorf("FormatOctal(%s, %q) = %q, want %q", tt.typ, tt.data, got, want)
+		}
+	}
+	for typ, broken := range map[Type]string{TXT: `"open`, NAPTR: "1 2", CAA: "x"} {
+		if data, err := CanonicalOctal(typ, broken); err == nil {
+			t.Errorf("CanonicalOctal(%s, %q) = %q, want an error", typ, broken, data)
+		}
+		if got := FormatOctal(typ, broken); got != broken {
+			t.Errorf("FormatOctal(%s, %q) = %q, want it unchanged", typ, broken, got)
+		}
+	}
 }
 
 func TestNewRecordSet(t *testing.T) {

@@ -8,6 +8,8 @@ type Traits struct {
 	Aliases map[Name]AliasZone
 	// Routing is true where sets may carry an identifier and a [Routing].
 	Routing bool
+	// Types is what the service can hold; nil is every type.
+	Types []Type
 	// Atomic is true where a batch happens as a whole or not at all.
 	Atomic bool
 	// MaxSetValues bounds the values of one set; 0 is no bound.

@@ -14,7 +14,7 @@
 //   - objects are shared and read-only: nobody may change one.
 //
 // The package may import Kubernetes' libraries, controller-runtime, fsnotify and
-// the logger, and no other room.
+// the logger, and of the other rooms dnsendpoint only.
 //
 //	feed, err := objects.Open(objects.Options{Objects: "examples/demo"}, kinds, log)
 //	err = feed.Run(ctx, sink)   // sink.Apply: Service default/nginx; sink.Status: Service synced

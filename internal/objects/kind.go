@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/signpost-dns/signpost/internal/dnsendpoint"
 )
 
 // kind is a kind of object that can be read.
@@ -43,6 +45,8 @@ func table() []kind {
 			object: &corev1.Namespace{}, register: corev1.AddToScheme, labels: true, strip: stripNamespace},
 		{gvk: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), resource: "endpointslices",
 			object: &discoveryv1.EndpointSlice{}, register: discoveryv1.AddToScheme, labels: true, strip: stripSlice},
+		{gvk: dnsendpoint.GVK(), resource: dnsendpoint.Resource,
+			object: &dnsendpoint.DNSEndpoint{}, register: dnsendpoint.Install},
 	}, gatewayKinds()...)
 }
 

@@ -346,6 +346,10 @@ func (s *scene) rules() plan.Rules {
 			r.AliasByStack = true
 		case "refuse-private":
 			r.RefusePrivate = true
+		case "service-types":
+			for _, t := range strings.Fields(value) {
+				r.Traits.Types = append(r.Traits.Types, dns.Type(t))
+			}
 		case "max-routed":
 			n, err := strconv.Atoi(value)
 			s.fatal(err)

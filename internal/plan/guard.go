@@ -381,7 +381,7 @@ func (g *Guard) Names() map[dns.Name]time.Time {
 type typeSet uint16
 
 func bit(t dns.Type) typeSet {
-	types := [...]dns.Type{dns.A, dns.AAAA, dns.CNAME, dns.TXT, dns.NS, "MX", "NAPTR", "PTR", "SRV", "DNAME"}
+	types := [...]dns.Type{dns.A, dns.AAAA, dns.CNAME, dns.TXT, dns.NS, dns.MX, dns.NAPTR, dns.PTR, dns.SRV, dns.DNAME, dns.CAA}
 	for i, known := range types {
 		if known == t {
 			return 1 << i

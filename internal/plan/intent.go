@@ -101,6 +101,9 @@ type Intent struct {
 	// Names is the names that an unknown object asks for, as far as they can be
 	// read: what stands there may be its part of what objects share.
 	Names []dns.Name
+	// Unclear is names at which it could not be told what the object wants, and
+	// why: they are left as they are. Of its other names the wants tell.
+	Unclear map[dns.Name]string
 }
 
 // Problem is a user's mistake on his object: it is shown there, and is no error.
@@ -123,6 +126,7 @@ const (
 	NoTarget       Reason = "NoTarget"       // names are asked for and there is nothing to point them at yet
 	TargetConflict Reason = "TargetConflict" // targets cannot stand together at one name; one of them is used
 	BadTemplate    Reason = "BadTemplate"    // a template of the flags fails on the object, or names what it lacks
+	BadEndpoint    Reason = "BadEndpoint"    // a field of a DNSEndpoint cannot be read
 	Denied         Reason = "Denied"         // the object's Namespace may not ask for the name
 	NoNode         Reason = "NoNode"         // no node can serve a Service that asks for addresses of nodes
 	PortConflict   Reason = "PortConflict"   // another Service has the port on every node that is fit

@@ -19,6 +19,9 @@ const maxSetID = 128
 // or why it must not be published.
 func (d *decision) unfit(want *desired) (Reason, string) {
 	set := want.set
+	if types := d.Traits.Types; types != nil && !slices.Contains(types, set.Type) {
+		return NotSupported, fmt.Sprintf("this DNS service has no %s record sets", set.Type)
+	}
 	if limit := d.Traits.MaxSetValues; exceeds(len(set.Data), limit) {
 		return NotSupported, fmt.Sprintf("it has %d values, and a set may have %d; give the name fewer targets", len(set.Data), limit)
 	}

@@ -60,11 +60,19 @@ type annotations struct {
 	differs []plan.Problem
 }
 
-// note is an annotation under its full key.
-type note struct{ key, value string }
+// note is an annotation under its full key, or a field that means the same.
+type note struct {
+	key, value string
+	field      bool
+}
 
 // where names the annotation in a message.
-func (n note) where() string { return "annotation " + n.key }
+func (n note) where() string {
+	if n.field {
+		return n.key
+	}
+	return "annotation " + n.key
+}
 
 // readAnnotations collects what stands under the prefixes; an earlier prefix
 // wins over a later one, unless it has no value there.
@@ -73,11 +81,11 @@ func readAnnotations(all map[string]string, prefixes []string) annotations {
 	for _, prefix := range prefixes {
 		for full, value := range all {
 			if key, ok := strings.CutPrefix(full, prefix); ok && isRead(key) {
-				a.add(key, note{full, value})
+				a.add(key, note{key: full, value: value})
 			}
 		}
 	}
-	if n := (note{targetAnnotation, all[targetAnnotation]}); n.value != "" {
+	if n := (note{key: targetAnnotation, value: all[targetAnnotation]}); n.value != "" {
 		a.byKey[targetKey] = n
 	}
 	slices.SortFunc(a.differs, func(p, q plan.Problem) int { return strings.Compare(p.Message, q.Message) })

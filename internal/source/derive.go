@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/signpost-dns/signpost/internal/dnsendpoint"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
@@ -54,7 +55,8 @@ type Deriver struct {
 }
 
 // Derive returns what obj wants, reading others through look. It takes
-// *corev1.Service, *networkingv1.Ingress, *corev1.Node, *corev1.Pod and the Routes of the Gateway API; for other kinds, and for objects that the options or
+// *corev1.Service, *networkingv1.Ingress, *corev1.Node, *corev1.Pod, the Routes of the Gateway API and *dnsendpoint.DNSEndpoint;
+// for other kinds, and for objects that the options or
 // their controller annotation exclude, it returns false. Such an object, like
 // one that is gone, wants nothing.
 func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
@@ -79,6 +81,11 @@ func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
 			d.pod(r, o)
 			return r.intent(), true
 		}
+	case *dnsendpoint.DNSEndpoint:
+		if r, ok := d.draft("crd", o, look); ok { // its annotations shape nothing
+			d.dnsEndpoint(r, o)
+			return r.intent(), true
+		}
 	default:
 		rt, ok := routeOf(o)
 		if !ok {
@@ -95,18 +102,25 @@ func (d *Deriver) Derive(obj runtime.Object, look Lookup) (plan.Intent, bool) {
 // begin applies the filters common to all kinds. An object whose controller
 // annotation names somebody else is theirs, also if it names nobody ("").
 func (d *Deriver) begin(label string, o metav1.Object, look Lookup) (*draft, bool) {
-	if !d.labels.Matches(labels.Set(o.GetLabels())) || !d.annotations.Matches(labels.Set(o.GetAnnotations())) {
+	r, ok := d.draft(label, o, look)
+	if !ok {
 		return nil, false
 	}
-	notes := readAnnotations(o.GetAnnotations(), d.prefixes)
-	if n, ok := notes.byKey[controllerKey]; ok && n.value != ourController {
+	r.notes, r.stack = readAnnotations(o.GetAnnotations(), d.prefixes), stackOf(o)
+	n, set := r.notes.byKey[controllerKey]
+	return r, !set || n.value == ourController
+}
+
+// draft applies the filters of the flags.
+func (d *Deriver) draft(label string, o metav1.Object, look Lookup) (*draft, bool) {
+	if !d.labels.Matches(labels.Set(o.GetLabels())) || !d.annotations.Matches(labels.Set(o.GetAnnotations())) {
 		return nil, false
 	}
 	return &draft{
 		d: d, source: label,
 		by: plan.Object{Kind: label, Namespace: o.GetNamespace(), Name: o.GetName(),
 			Created: o.GetCreationTimestamp().Time},
-		notes: notes, look: look, stack: stackOf(o), adopt: o.GetAnnotations()[adoptAnnotation],
+		look: look, adopt: o.GetAnnotations()[adoptAnnotation],
 	}, true
 }
 

@@ -12,7 +12,7 @@
 //   - a mistake that leaves nothing legible makes the intent Unknown, never
 //     empty: nobody asked for a deletion.
 //
-// The package may import dns, plan and the API types of Kubernetes (k8s.io/api,
+// The package may import dns, plan, dnsendpoint and the API types of Kubernetes (k8s.io/api,
 // k8s.io/apimachinery), no client.
 //
 //	d, err := source.New(source.Options{})

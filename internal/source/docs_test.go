@@ -12,12 +12,12 @@ import (
 )
 
 // documented is the flags under which the examples are read.
-const documented = "--source=service,ingress,gateway-httproute"
+const documented = "--source=service,ingress,gateway-httproute,crd"
 
 // TestDocumentation derives every object in docs/sources (a block fenced as
 // yaml) and compares it with the block fenced as zone behind it.
 func TestDocumentation(t *testing.T) {
-	for _, name := range []string{"service.md", "ingress.md", "gateway.md"} {
+	for _, name := range []string{"service.md", "ingress.md", "gateway.md", "dnsendpoint.md"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("..", "..", "docs", "sources", name))
 			if err != nil {

@@ -29,6 +29,9 @@ type draft struct {
 	heard  []dns.Name // those that could be read
 	points map[dns.Name]*targets
 	srv    map[dns.Name][]string
+
+	listed  []plan.Want         // that the object writes down itself
+	unclear map[dns.Name]string // names that stay as they are, and why
 }
 
 func (r *draft) problem(reason plan.Reason, format string, args ...any) {
@@ -164,14 +167,8 @@ func (r *draft) point(names []dns.Name, t targets, missing string) bool {
 	if len(names) == 0 {
 		return false
 	}
-	if t.empty() {
-		if r.unknown == "" {
-			r.problem(plan.NoTarget, "%s has nothing to point to: %s", hosts(names), missing)
-		}
-		return false
-	}
-	if t = r.d.shape(t); t.empty() {
-		r.problem(plan.NoTarget, "%s has nothing to point to: --target-net-filter and --exclude-target-net leave none of its targets", hosts(names))
+	t, ok := r.shaped(names, t, missing)
+	if !ok {
 		return false
 	}
 	if r.points == nil {
@@ -184,6 +181,22 @@ func (r *draft) point(names []dns.Name, t targets, missing string) bool {
 		r.points[name].add(t)
 	}
 	return true
+}
+
+// shaped returns what the flags about targets leave of those for the names, and
+// whether there are any.
+func (r *draft) shaped(names []dns.Name, t targets, missing string) (targets, bool) {
+	if t.empty() {
+		if r.unknown == "" {
+			r.problem(plan.NoTarget, "%s has nothing to point to: %s", hosts(names), missing)
+		}
+		return t, false
+	}
+	if t = r.d.shape(t); t.empty() {
+		r.problem(plan.NoTarget, "%s has nothing to point to: --target-net-filter and --exclude-target-net leave none of its targets", hosts(names))
+		return t, false
+	}
+	return t, true
 }
 
 func hosts(names []dns.Name) string {
@@ -211,12 +224,18 @@ func (r *draft) intent() plan.Intent {
 	}
 	in.Wants = append(in.Wants, r.services(like)...)
 	in.Wants = append(in.Wants, r.reverse(in.Wants)...)
+	for _, w := range r.listed {
+		if _, frozen := r.unclear[w.Set.Name]; !frozen {
+			in.Wants = append(in.Wants, w)
+		}
+	}
+	in.Unclear = r.unclear
 	slices.SortFunc(in.Wants, func(a, b plan.Want) int { return a.Set.Key.Compare(b.Set.Key) })
 	if len(r.points) > 0 && len(in.Wants) == 0 && r.unknown == "" {
 		r.unknown = "no name that it asks for can point to the given target"
 	}
 	if r.unknown != "" {
-		in.Unknown, in.Wants = r.unknown, nil
+		in.Unknown, in.Wants, in.Unclear = r.unknown, nil, nil
 		in.Names = slices.AppendSeq(r.heard, maps.Keys(r.points))
 		slices.Sort(in.Names)
 		in.Names = slices.Compact(in.Names)

@@ -40,12 +40,12 @@ func (r *draft) published(s *corev1.Service) targets {
 func (r *draft) exposedNames(annotations map[string]string) []dns.Name {
 	var names []dns.Name
 	for _, prefix := range []string{ownPrefix, externalIPsPrefix} {
-		n := note{prefix + hostnameKey, annotations[prefix+hostnameKey]}
+		n := note{key: prefix + hostnameKey, value: annotations[prefix+hostnameKey]}
 		if n.value == "" {
 			continue
 		}
 		if _, ok := r.notes.get(ttlKey); !ok {
-			r.notes.byKey[ttlKey] = note{prefix + ttlKey, cmp.Or(annotations[prefix+ttlKey], externalIPsTTL)}
+			r.notes.byKey[ttlKey] = note{key: prefix + ttlKey, value: cmp.Or(annotations[prefix+ttlKey], externalIPsTTL)}
 		}
 		names = append(names, r.names(n.where(), r.list(n, plan.BadHostname)...)...)
 	}

@@ -3,8 +3,10 @@ package source_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/dnsendpoint"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/source"
 )
@@ -161,6 +164,8 @@ func decode(t *testing.T, text string) source.Object {
 		obj = &corev1.Namespace{}
 	case "EndpointSlice":
 		obj = &discoveryv1.EndpointSlice{}
+	case "DNSEndpoint":
+		obj = &dnsendpoint.DNSEndpoint{}
 	case "Gateway":
 		obj = &gatewayv1.Gateway{}
 	case "ListenerSet":
@@ -219,6 +224,9 @@ func render(all []derived) (want, problems string) {
 			if want.Mate {
 				fmt.Fprintf(&extras, "; %s: adopt what Mate marked\n", want.Set.Key)
 			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(d.intent.Unclear)) {
+			fmt.Fprintf(&extras, "; %s stays as it is: %s\n", name, d.intent.Unclear[name])
 		}
 		switch {
 		case !d.ours:

@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/signpost-dns/signpost/internal/dnsendpoint"
 )
 
 // Kind is a kind of object that a source reads.
@@ -28,6 +30,7 @@ func kinds() []Kind {
 		{Source: "ingress", Label: "ingress", Resource: "ingresses", GVK: networkingv1.SchemeGroupVersion.WithKind("Ingress")},
 		{Source: "node", Label: "node", Resource: "nodes", GVK: nodeKind()},
 		{Source: "pod", Label: "pod", Resource: "pods", GVK: podKind()},
+		{Source: "crd", Label: "crd", Resource: dnsendpoint.Resource, GVK: dnsendpoint.GVK()},
 		routeKind("HTTPRoute", "httproutes"),
 		routeKind("GRPCRoute", "grpcroutes"),
 		routeKind("TLSRoute", "tlsroutes"),

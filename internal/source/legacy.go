@@ -35,7 +35,7 @@ func (r *draft) legacyNames(o Object, key string) []dns.Name {
 	if value == "" {
 		return nil
 	}
-	n := note{key, value}
+	n := note{key: key, value: value}
 	return r.names(n.where(), r.list(n, plan.BadHostname)...)
 }
 
@@ -59,7 +59,7 @@ func (r *draft) moleculeNames(s *corev1.Service) []dns.Name {
 	if value == "" {
 		return nil
 	}
-	n := note{moleculeName, value}
+	n := note{key: moleculeName, value: value}
 	var hosts []string
 	for _, host := range r.list(n, plan.BadHostname) {
 		hosts = append(hosts, strings.TrimLeft(host, "."))

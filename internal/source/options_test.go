@@ -77,7 +77,7 @@ func TestKinds(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := source.Sources(); !slices.Equal(got, []string{"gateway-grpcroute", "gateway-httproute", "gateway-tcproute",
+	if got := source.Sources(); !slices.Equal(got, []string{"crd", "gateway-grpcroute", "gateway-httproute", "gateway-tcproute",
 		"gateway-tlsroute", "gateway-udproute", "ingress", "node", "pod", "service"}) {
 		t.Errorf("Sources() = %q", got)
 	}

@@ -126,10 +126,14 @@ func (a annotations) where(keys ...string) string {
 	var there []string
 	for _, key := range keys {
 		if n, ok := a.byKey[key]; ok {
-			there = append(there, n.key)
+			text := n.where()
+			if len(there) > 0 {
+				text = n.key
+			}
+			there = append(there, text)
 		}
 	}
-	return "annotation " + strings.Join(there, ", ")
+	return strings.Join(there, ", ")
 }
 
 func readWeight(a annotations) (dns.Routing, error) {

@@ -30,6 +30,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	api "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
@@ -67,6 +68,16 @@ const (
 
 // maxSetValues is how many values one record set may hold.
 const maxSetValues = 400
+
+// recordTypes returns the types of record sets that the service has (API reference,
+// ResourceRecordSet). DNAME is not among them.
+func recordTypes() []dns.Type {
+	var out []dns.Type
+	for _, t := range types.RRType("").Values() {
+		out = append(out, dns.Type(t))
+	}
+	return out
+}
 
 // maxRouted returns how many sets of one name and type each policy may have
 // (developer guide, DNSLimitations).
@@ -213,7 +224,7 @@ func newProvider(cfg aws.Config, options Options, filter dns.Filter) (*Provider,
 		partition: partition(cfg.Region),
 		renew:     renew,
 		limits:    map[string]quota{},
-		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true,
+		traits: dns.Traits{Aliases: aliases, Routing: true, Atomic: true, Types: recordTypes(),
 			MaxSetValues: maxSetValues, MaxRouted: maxRouted(), MaxValues: maxValues, MaxChars: maxChars},
 	}, nil
 }

@@ -118,35 +118,14 @@ func values(t dns.Type, records []types.ResourceRecord) (data, listed []string) 
 // character-strings have octal escapes here (developer guide,
 // ResourceRecordTypes). What is no RDATA of its type is carried as it stands.
 func readValue(t dns.Type, value string) string {
-	switch t {
-	case dns.CNAME, dns.NS:
-		if name, err := dns.ParseOctalName(value); err == nil {
-			return string(name)
-		}
-	case dns.TXT:
-		if strs, err := dns.ParseOctalStrings(value); err == nil {
-			return dns.FormatStrings(strs...)
-		}
-	default:
-		if canonical, err := dns.Canonical(t, value); err == nil {
-			return canonical
-		}
+	if canonical, err := dns.CanonicalOctal(t, value); err == nil {
+		return canonical
 	}
 	return value
 }
 
 // writeValue is the inverse of readValue.
-func writeValue(t dns.Type, data string) string {
-	switch t {
-	case dns.CNAME, dns.NS:
-		return dns.Name(data).Octal()
-	case dns.TXT:
-		if strs, err := dns.ParseStrings(data); err == nil {
-			return dns.FormatOctalStrings(strs...)
-		}
-	}
-	return data
-}
+func writeValue(t dns.Type, data string) string { return dns.FormatOctal(t, data) }
 
 // toWire returns the set as a change states it, in the spelling given: the one
 // that was listed, or none for the canonical one.
