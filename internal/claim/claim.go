@@ -26,6 +26,9 @@ const (
 	owner       = "owner"
 	resource    = "resource"
 
+	// ExternalIPs is the heritage of claims that openfresh/external-ips wrote.
+	ExternalIPs = "external-ips"
+
 	maxString   = 255 // octets of one character-string, RFC 1035 section 3.3
 	minResource = 32  // octets below which other labels give way to the resource label
 	hashDigits  = 8   // of a cut resource label
@@ -36,11 +39,14 @@ type Claim struct {
 	Owner    string            // the owner id; "" if the record names none
 	Resource string            // the object, "service/default/nginx"; "" if the record names none
 	Labels   map[string]string // other labels, keys without "external-dns/"; nil if there are none
+	Heritage string            // [ExternalIPs], or "" for ExternalDNS's format, which is the only one that is written
 }
 
 // Parse reads a TXT record, given as RDATA in presentation format. It is false
 // where ExternalDNS sees no claim: the text is a list of key=value separated by
 // commas, in which heritage=external-dns must occur and no other heritage may.
+// Beside them it reads those of openfresh/external-ips, to ExternalDNS foreign
+// text; their resource label is left out, since it named another Service.
 // Items without an equals sign and keys of others are passed over; of a
 // repeated key the last counts.
 //
@@ -60,23 +66,28 @@ func Parse(rdata string) (Claim, bool) {
 
 func parseText(text string) (Claim, bool) {
 	var c Claim
-	claimed := false
+	said, former := "", Claim{Heritage: ExternalIPs}
 	for item := range strings.SplitSeq(text, ",") {
 		key, value, ok := strings.Cut(item, "=")
 		switch {
 		case !ok:
-		case key == "heritage" && value != heritage:
+		case key == "heritage" && (value != heritage && value != ExternalIPs || said != "" && said != value):
 			return Claim{}, false
 		case key == "heritage":
-			claimed = true
+			said = value
+		case key == ExternalIPs+"/"+owner:
+			former.Owner = value
 		case strings.HasPrefix(key, heritage):
 			c.set(strings.TrimPrefix(key, labelPrefix), value)
 		}
 	}
-	if !claimed {
-		return Claim{}, false
+	switch said {
+	case heritage:
+		return c, true
+	case ExternalIPs:
+		return former, true
 	}
-	return c, true
+	return Claim{}, false
 }
 
 func (c *Claim) set(label, value string) {

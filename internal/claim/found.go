@@ -12,7 +12,8 @@ type Found struct {
 	Claim Claim
 	Set   dns.RecordSet
 	// Former says that by the present affixes it would not be the claim of what
-	// was asked for, and by former ones it is (see [Naming.WithFormer]).
+	// was asked for, and by former ones it is (see [Naming.WithFormer]), or that it
+	// has another heritage.
 	Former bool
 }
 
@@ -70,7 +71,7 @@ func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Fo
 		if best != not && best != by {
 			continue
 		}
-		former := len(n.former) > 0 && points(n.reads(txt.Name, zone), set, zone) == not
+		former := c.Heritage != "" || len(n.former) > 0 && points(n.reads(txt.Name, zone), set, zone) == not
 		all = append(all, ranked{Found{c, txt, former}, by, txt.Name == at && !former})
 	}
 	slices.SortFunc(all, func(a, b ranked) int {

@@ -213,8 +213,8 @@ func TestSealProperties(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	sealed := theirSeal(t, plainKey, "twelve bytes", "heritage=external-dns,external-dns/owner=me")
 	for rdata, want := range map[string]bool{
-		sealed: true,
-		`"heritage=external-ips,external-ips/owner=me"`: true,
+		sealed:                          true,
+		`"heritage=mate,mate/owner=me"`: true,
 		`"heritage=external-dns,external-dns/owner=me"`: false,
 		`"v=spf1 -all"`: false,
 		`"google-site-verification=rXOxyZounnZasA8Z7oaD3c14JdjS9aKSWvsR1EbUSIQ"`: false,

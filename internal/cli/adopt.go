@@ -42,7 +42,7 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 		return errorf("leave --registry out", "--registry=noop: without claims nothing can be adopted, and everything is ours")
 	}
 	c.rules.Adopt = true
-	c.Expose = exposeOptions{} // to adopt is to change the zone alone
+	c.Expose.Expose = false // to adopt is to change the zone alone
 	dry := c.DryRun
 	c.DryRun = true
 	report, err := c.read(ctx, call)

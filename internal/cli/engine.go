@@ -76,6 +76,7 @@ func (o *engineOptions) check() (err error) {
 	if o.finder, err = o.Site.Finder(); err != nil {
 		return err
 	}
+	o.rules.ExternalIPs, o.Source.Exposing = o.Expose.Expose, o.Expose.Expose
 	o.deriver, err = source.New(o.Source)
 	return err
 }

@@ -97,6 +97,8 @@ func (d *decision) whose(c claim.Found) string {
 	switch {
 	case c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate):
 		return fmt.Sprintf("the record set belongs to owner %q (claim %s), and we are %q", c.Claim.Owner, at, d.Owner)
+	case c.Claim.Heritage != "" && !d.ExternalIPs:
+		return fmt.Sprintf("the record set belongs to %s (claim %s), whose claims become ours with --expose only", c.Claim.Heritage, at)
 	case d.Policy == CreateOnly:
 		return fmt.Sprintf("the record set has its claim at %s, from where it would have to move, and --policy=create-only changes nothing that exists", at)
 	}

@@ -84,7 +84,7 @@ func (n *neededClaim) first(owner string) claim.Claim {
 	c := claim.Claim{Owner: owner, Resource: n.askers[0].Resource()}
 	if n.from != nil {
 		c.Labels = n.from.Claim.Labels
-		if namesOne(n.from.Claim, n.askers) {
+		if namesOne(n.from.Claim, n.askers) && n.from.Claim.Heritage == "" {
 			c.Resource = n.from.Claim.Resource
 		}
 	}

@@ -333,6 +333,8 @@ func (s *scene) rules() plan.Rules {
 			former = append(former, naming)
 		case "migrate":
 			r.Migrate = value
+		case "external-ips":
+			r.ExternalIPs = true
 		case "convert":
 			r.Convert = true
 		case "adopt":

@@ -29,7 +29,7 @@ func (d *decision) lookAround() {
 				if _, known := d.claims[c.Set.Key]; known {
 					continue
 				}
-				c.Former = d.Claims.Former(txt, d.Zone.Name)
+				c.Former = c.Claim.Heritage != "" || d.Claims.Former(txt, d.Zone.Name)
 				d.claims[c.Set.Key] = c
 				for _, reading := range d.Claims.Reads(txt, d.Zone.Name) {
 					look(reading.Name)
@@ -110,7 +110,7 @@ func (d *decision) mine(c claim.Found, name dns.Name) bool {
 // mayTake reports whether a claim that is not ours yet may become so: it speaks
 // of no set at a name that nobody here wants.
 func (d *decision) mayTake(c claim.Found) bool {
-	if c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate) {
+	if c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate) || c.Claim.Heritage != "" && !d.ExternalIPs {
 		return false
 	}
 	for key, s := range d.standing {

@@ -63,6 +63,9 @@ type Rules struct {
 	// "" is none. Like the claims that lie where former affixes put them (see
 	// [claim.Naming.WithFormer]) they say nothing of other names.
 	Migrate string
+	// ExternalIPs has the claims of openfresh/external-ips become ours likewise, if
+	// they name our owner id or that of Migrate.
+	ExternalIPs bool
 	// Convert moves the claims of what is wanted to where Claims writes them now.
 	Convert bool
 	// Adopt claims the unowned sets that are as objects want them, as [Want.Adopt]
@@ -182,7 +185,7 @@ func Names(r Rules, zone dns.Zone, wanted []dns.Name, sets []dns.RecordSet) []dn
 		switch {
 		case r.Claims == nil && !claims && r.managed(set.Type) && r.Filter.Match(set.Name):
 			names = append(names, set.Name)
-		case r.Claims != nil && claims && c.Owner == r.Owner:
+		case r.Claims != nil && claims && c.Owner == r.Owner && c.Heritage == "":
 			for _, reading := range r.Claims.Reads(set.Name, zone.Name) {
 				names = append(names, reading.Name)
 			}

@@ -176,8 +176,8 @@ func foreignHeritage(host dns.Name, sets []dns.RecordSet) error {
 			continue
 		}
 		for _, value := range set.Data {
-			_, ours := claim.Parse(value)
-			if text, err := dns.ParseStrings(value); !ours && err == nil && strings.HasPrefix(strings.Join(text, ""), "heritage=") {
+			c, ours := claim.Parse(value)
+			if text, err := dns.ParseStrings(value); (!ours || c.Heritage != "") && err == nil && strings.HasPrefix(strings.Join(text, ""), "heritage=") {
 				return &RefusedError{[]plan.Refusal{{Key: set.Key, Reason: plan.NotOwned,
 					Message: fmt.Sprintf("the TXT %s is the mark of another program; delete it by hand if that program is gone", value)}}}
 			}

@@ -46,6 +46,7 @@ type Deriver struct {
 	fqdn, target, fqdnTarget templates // nil: none
 	combine                  bool
 	ignoreHostname           bool
+	exposing                 bool // see [Options]
 
 	defaults        targets
 	forceDefaults   bool

@@ -25,15 +25,20 @@ const (
 
 // onNodes reports whether a Service is reached on the addresses of nodes. What stands in its status and its externalIPs
 // are then addresses inside the cluster's network, at which no name shall point.
-func onNodes(s *corev1.Service) bool {
+func (d *Deriver) onNodes(s *corev1.Service) bool {
 	_, noted := s.Annotations[publishedAnnotation]
+	_, compatible := s.Annotations[externalIPsPrefix+hostnameKey]
 	class := s.Spec.LoadBalancerClass
-	return noted || class != nil && *class == nodeAddressClass
+	return noted || class != nil && *class == nodeAddressClass || compatible && class == nil && d.exposing
 }
 
 // published returns the addresses of the nodes that are open for a Service.
-func (r *draft) published(s *corev1.Service) targets {
-	return r.targets("annotation "+publishedAnnotation, appendSet(nil, strings.Split(s.Annotations[publishedAnnotation], ",")...))
+func (d *Deriver) published(r *draft, s *corev1.Service) targets {
+	value, noted := s.Annotations[publishedAnnotation]
+	if !noted && s.DeletionTimestamp == nil && d.exposing {
+		r.giveUp(plan.NoTarget, "it cannot be told yet on which nodes the Service is reached: what it holds stays as it is")
+	}
+	return r.targets("annotation "+publishedAnnotation, appendSet(nil, strings.Split(value, ",")...))
 }
 
 // exposedNames reads the names of annotations that only such Services have, and the times to live that go with them.

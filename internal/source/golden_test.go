@@ -80,6 +80,7 @@ func derive(t *testing.T, flags, objects string) []derived {
 	if _, err := parser.Parse(words(flags)); err != nil {
 		t.Fatal(err)
 	}
+	g.Options.Exposing = g.Expose
 	d, err := source.New(g.Options)
 	if err != nil {
 		t.Fatal(err)
@@ -114,6 +115,7 @@ type golden struct {
 	Unread []string
 	Denied []string
 	Host   map[string]string
+	Expose bool
 }
 
 // words splits flags at white space; a line that begins with a quote is one word

@@ -60,6 +60,10 @@ type Options struct {
 	ExcludeTargetNets   []string `name:"exclude-target-net" group:"targets" sep:"none" placeholder:"NETWORK" help:"Point to no address in this network. Repeatable."`
 	NAT64Networks       []string `name:"nat64-networks" group:"targets" sep:"none" placeholder:"NETWORK" help:"A /96 network of IPv6 that maps IPv4: its addresses are published as IPv4 too. Repeatable."`
 	CreatePTR           bool     `name:"create-ptr" group:"targets" negatable:"" help:"Make PTR record sets for all addresses; needs PTR among --managed-record-types."`
+
+	// Exposing says that this program itself keeps Services on the addresses of
+	// nodes: until it has said where one is reached, that Service is unknown.
+	Exposing bool `kong:"-"`
 }
 
 // New returns a Deriver for the options. The error joins one for each value
@@ -75,7 +79,7 @@ func New(o Options) (*Deriver, error) {
 		gatewayName: o.GatewayName, gatewayNamespace: o.GatewayNamespace, listenerSets: o.GatewayListenerSets,
 		hostNetworkOnly: o.HostNetworkPods, podDomain: strings.Trim(o.PodSourceDomain, "."),
 		combine: o.CombineFQDN, ignoreHostname: o.IgnoreHostname,
-		forceDefaults: o.ForceDefaultTargets, createPTR: o.CreatePTR,
+		exposing: o.Exposing, forceDefaults: o.ForceDefaultTargets, createPTR: o.CreatePTR,
 	}
 	err := errors.Join(d.filters(o), d.templates(o), d.shapes(o))
 	if err != nil {

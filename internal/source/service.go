@@ -29,7 +29,7 @@ func (d *Deriver) annotated(r *draft) (public, internal []dns.Name) {
 // another tool's, else those of templates.
 func (d *Deriver) service(r *draft, s *corev1.Service) {
 	public, internal := d.annotated(r)
-	if onNodes(s) && !d.ignoreHostname {
+	if d.onNodes(s) && !d.ignoreHostname {
 		public = append(public, r.exposedNames(s.Annotations)...)
 	}
 	if !r.asked {
@@ -51,8 +51,8 @@ func (d *Deriver) publish(r *draft, s *corev1.Service, public, internal []dns.Na
 		return
 	}
 	switch typ := serviceType(s); {
-	case onNodes(s):
-		r.point(public, r.published(s), notOpen)
+	case d.onNodes(s):
+		r.point(public, d.published(r, s), notOpen)
 		r.point(internal, r.clusterIP(s), noClusterIP)
 	case typ == corev1.ServiceTypeLoadBalancer:
 		r.point(public, d.balancer(r, s), pendingBalancer)

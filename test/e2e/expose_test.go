@@ -194,12 +194,13 @@ func policies(t *testing.T, first, second, zone string) string {
 	return strings.ReplaceAll(string(text), "Z0123456789EXAMPLE", zone)
 }
 
-// The example of external-ips, whose user changes to Signpost: nodes are chosen, ports opened and names made; a node is
+// The example of external-ips, whose user changes to Signpost: what it left is taken over, nodes are chosen, ports opened and names made; a node is
 // lost and replaced; the Service is deleted, and its port is closed before it is gone.
 func TestUDPServerOfExternalIPs(t *testing.T) {
 	f := newFarm(t, 3)
-	p := f.start(f.exposeFlags()...)
+	f.leftByExternalIPs()
 	f.ApplyFile("../../examples/udp-server/external-ips.yaml")
+	p := f.start(f.exposeFlags()...)
 	open := " | 6315/udp 0.0.0.0/0 | 6315/udp ::/0"
 	f.awaitZone(f.zone, f.udpRecords("54.1.1.1", "54.1.1.2")...)
 	f.awaitFirewall("signpost-k.example.com: 1 2" + open)
@@ -216,6 +217,21 @@ func TestUDPServerOfExternalIPs(t *testing.T) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("stopped by a signal it exits with %d", code)
 	}
+}
+
+// leftByExternalIPs is what external-ips made for the example: a group on one node and a record set with its claim.
+func (f *farm) leftByExternalIPs() {
+	f.t.Helper()
+	group := f.aws.AddSecurityGroup(emulator.SecurityGroup{Name: "udp-server." + f.Name + ".k.example.com", Tags: map[string]string{"external-ips/k.example.com": "owned"},
+		Rules: []emulator.Rule{{Protocol: "udp", From: 6315, To: 6315, Source: netip.MustParsePrefix("0.0.0.0/0")}}})
+	i, _ := f.aws.Instance("i-00000000000000001")
+	i.Groups = append(i.Groups, group)
+	if err := f.aws.AddInstance(i); err != nil {
+		f.t.Fatal(err)
+	}
+	f.edit(f.zone, "CREATE", emulator.RecordSet{Name: "udp-server.example.com", Type: "A", TTL: 300, Values: []string{"54.1.1.1"}})
+	f.edit(f.zone, "CREATE", emulator.RecordSet{Name: "udp-server.example.com", Type: "TXT", TTL: 300,
+		Values: []string{`"heritage=external-ips,external-ips/owner=farm,external-ips/resource=service/default/other"`}})
 }
 
 // The same in today's way: a load balancer class, and addresses in the status. A plan says it all before.
