@@ -157,6 +157,44 @@ func TestAWSAnnotations(t *testing.T) {
 	}
 }
 
+// TestAliasFlags makes one load balancer's name under each flag on aliases.
+func TestAliasFlags(t *testing.T) {
+	row := annotated{host: "www", target: balancer}
+	ipv4 := strings.Replace(row.manifest(0), "spec: {", "spec: {ipFamilies: [IPv4], ", 1)
+	dual := strings.Replace(row.manifest(0), "spec: {", "spec: {ipFamilies: [IPv4, IPv6], ", 1)
+	website := annotated{host: "www", target: "s3-website-us-east-1.amazonaws.com"}
+	both := aliases("Z35SXDOTRQ7X7K", balancer, true, "A", "AAAA")
+	for _, test := range []struct{ flags, manifest, want string }{
+		{"", ipv4, both},
+		{"--aws-prefer-cname", ipv4, "300 IN CNAME " + balancer + "."},
+		{"--no-aws-prefer-cname", ipv4, both},
+		{"--no-aws-evaluate-target-health", ipv4, aliases("Z35SXDOTRQ7X7K", balancer, false, "A", "AAAA")},
+		{"--aws-alias-by-ip-address-type", ipv4, aliases("Z35SXDOTRQ7X7K", balancer, true, "A")},
+		{"--aws-alias-by-ip-address-type", dual, both},
+		{"--aws-alias-by-ip-address-type", row.manifest(0), both},
+		{"", website.manifest(0), "300 IN CNAME " + website.target + "."},
+		{"--prefer-alias", website.manifest(0), aliases("Z3AQBSTGFYJSTF", website.target, true, "A")},
+	} {
+		server := emulator.New(emulator.Config{})
+		if _, err := server.AddZone("example.com", emulator.WithID("Z1")); err != nil {
+			t.Fatal(err)
+		}
+		here(t, server)
+		dir := t.TempDir()
+		save(t, filepath.Join(dir, "www.yaml"), test.manifest)
+		args := append([]string{"--source=service", "--provider=aws", "--txt-owner-id=me", "--objects=" + dir}, strings.Fields(test.flags)...)
+		if code, out := ended(t, append([]string{"run", "--once"}, args...)...); code != 0 {
+			t.Fatalf("%s: exit code %d:\n%s", test.flags, code, out)
+		}
+		if diff := cmp.Diff(test.want, shown(t, "Z1", []dns.Name{"www.example.com."})["www.example.com."]); diff != "" {
+			t.Errorf("%q of\n%s(-want +got):\n%s", test.flags, test.manifest, diff)
+		}
+		if code, out := ended(t, append([]string{"plan"}, args...)...); code != 0 {
+			t.Errorf("%s: a second plan is not empty:\n%s", test.flags, out)
+		}
+	}
+}
+
 // TestAWSAnnotationsAreAll holds the rows of [awsAnnotations] against the
 // annotations that ExternalDNS documents.
 func TestAWSAnnotationsAreAll(t *testing.T) {

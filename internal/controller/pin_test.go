@@ -70,6 +70,9 @@ func TestPinned(t *testing.T) {
 		holds(t, cloud, inside, "all A 192.0.2.1", "in A 192.0.2.2")
 		holds(t, cloud, unused, "un A 192.0.2.3")
 		holds(t, cloud, other)
+		if e := w.c.Explain("no.example.com."); !strings.Contains(e.Verdict, "it is pinned to the zone Z9") {
+			t.Errorf("explain says %q", e.Verdict)
+		}
 		lines := log.took()
 		for _, want := range []string{"it is pinned to the zone Z3, which is not used here or cannot hold far.example.com", "it is pinned to the zone Z9"} {
 			if strings.Count(lines, want) != 1 {
@@ -88,16 +91,41 @@ func TestPinned(t *testing.T) {
 	})
 }
 
+// A pin to a zone that there is not takes a name away from none.
+func TestPinnedToNowhere(t *testing.T) {
+	bubble("zones", t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, log := newWorld(t, cloud, nil)
+		w.begin(service("a", "a.example.com", "192.0.2.1"))
+		w.apply(pinned("a", "a.example.com", "Z9", "192.0.2.2"))
+		wait(time.Hour)
+		holds(t, cloud, example, "a A 192.0.2.1")
+		if lines := log.took(); strings.Count(lines, "level=WARN") != 1 || !strings.Contains(lines, "it is pinned to the zone Z9") {
+			t.Errorf("want one warning:\n%s", lines)
+		}
+		if e := w.c.Explain("a.example.com."); !strings.Contains(e.Verdict, "it is pinned to the zone Z9") {
+			t.Errorf("explain says %q", e.Verdict)
+		}
+		w.apply(pinned("a", "a.example.com", "Z1", "192.0.2.2"))
+		wait(time.Minute)
+		holds(t, cloud, example, "a A 192.0.2.2")
+	})
+}
+
 // A pinned name that nobody wants any more goes, also from a zone that would not
 // hold it.
 func TestUnpinned(t *testing.T) {
 	bubble("zones", t, func(t *testing.T) {
-		inner := dns.Zone{ID: "Z2", Name: "sub.example.com."}
-		cloud := newCloud(example, inner)
+		inner, inside := dns.Zone{ID: "Z2", Name: "sub.example.com."}, dns.Zone{ID: "P1", Name: "example.com.", Private: true}
+		cloud := newCloud(example, inner, inside)
 		w, _ := newWorld(t, cloud, nil)
 		w.begin(pinned("a", "a.sub.example.com", "Z1", "192.0.2.1"), pinned("b", "b.sub.example.com", "Z1", "192.0.2.2"))
 		wait(time.Minute)
 		holds(t, cloud, example, "a.sub A 192.0.2.1", "b.sub A 192.0.2.2")
+		e := w.c.Explain("a.sub.example.com.")
+		if len(e.Zones) != 1 || e.Verdict != "nothing, because the zone holds what is asked for" {
+			t.Errorf("explain shows %d zones and says %q", len(e.Zones), e.Verdict)
+		}
 		w.apply(service("a", "a.sub.example.com", "192.0.2.1"))
 		w.remove(service("b", ""))
 		wait(time.Minute)
@@ -106,6 +134,16 @@ func TestUnpinned(t *testing.T) {
 		cloud.Put(example, dns.RecordSet{Key: dns.Key{Name: inner.Name, Type: dns.NS}, TTL: 60, Data: []string{"ns.example.net."}})
 		wait(10 * time.Minute)
 		holds(t, cloud, example)
+
+		// From one pin to another.
+		w.apply(pinned("a", "a.sub.example.com", "Z1", "192.0.2.1"))
+		wait(time.Minute)
+		holds(t, cloud, example, "a.sub A 192.0.2.1")
+		w.apply(pinned("a", "a.sub.example.com", "P1", "192.0.2.1"))
+		wait(time.Minute)
+		holds(t, cloud, inside, "a.sub A 192.0.2.1")
+		holds(t, cloud, example)
+		holds(t, cloud, inner)
 	})
 }
 

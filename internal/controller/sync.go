@@ -151,7 +151,7 @@ func (k *keeper) wanted() zone.Wanted {
 			}
 			return c.hold(resource)
 		},
-		Frozen: c.index.frozenAt,
+		Frozen: c.frozenAt,
 		Lock:   c.mu.RLocker(),
 	}
 }
@@ -163,9 +163,9 @@ func (k *keeper) stays(key dns.Key) string {
 	if k.c.places.undecided(key.Name) {
 		return "it is not decided yet which of several zones it belongs to"
 	}
-	for _, z := range k.c.places.of(key.Name) {
+	for _, z := range k.c.zonesOf(key.Name) {
 		there := k.c.keepers[z.ID]
-		if z.ID == k.zone.ID || z.Private != k.zone.Private || there == nil {
+		if !k.c.wantedIn(z, key.Name) || z.ID == k.zone.ID || z.Private != k.zone.Private || there == nil {
 			continue
 		}
 		stands := false

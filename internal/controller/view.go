@@ -33,8 +33,10 @@ func (c *Controller) views(n dns.Name) (views []view, unplaced string) {
 	if !c.Rules.Filter.Match(n) {
 		return nil, "the name is outside --domain-filter, or inside --exclude-domains"
 	}
-	for _, z := range c.places.of(n) {
-		views = append(views, c.view(z, n))
+	for _, z := range c.zonesOf(n) {
+		if len(c.index.at(n)) == 0 || c.wantedIn(z, n) || len(c.ledger.at(z.ID, n)) > 0 {
+			views = append(views, c.view(z, n))
+		}
 	}
 	for _, z := range c.places.above(n) {
 		if len(views) > 0 && len(c.ledger.at(z.ID, n)) > 0 { // it is moving from there
@@ -52,15 +54,18 @@ func (c *Controller) views(n dns.Name) (views []view, unplaced string) {
 	case len(c.places.zones) == 0:
 		return nil, "the zones have not been read yet"
 	}
+	if w, ok := c.astray(n, c.index.at(n)); ok {
+		return nil, astrayMessage(w)
+	}
 	return nil, "no hosted zone that Signpost may use holds it; it uses " + list(c.places.zones)
 }
 
 // view returns what is known of a name in a zone.
 func (c *Controller) view(z dns.Zone, n dns.Name) view {
 	v := view{
-		zone: z, hold: c.hold, stays: c.index.frozenAt, frozen: c.index.frozenAt(n),
+		zone: z, hold: c.hold, stays: c.frozenAt, frozen: c.frozenAt(n),
 		wants: func(n dns.Name) []plan.Want {
-			if !c.places.hold(z, n) {
+			if !c.holdsIn(z, n) {
 				return nil
 			}
 			return c.index.at(n)
@@ -117,7 +122,7 @@ type asked struct {
 // controller's lock.
 func (c *Controller) asked(n dns.Name) asked {
 	a := asked{name: n, wants: c.index.at(n), frozen: maps.Clone(c.index.frozen[n]), refused: map[string][]string{}}
-	for _, z := range append(c.places.of(n), dns.Zone{}) {
+	for _, z := range append(c.zonesOf(n), dns.Zone{}) {
 		for _, r := range c.ledger.at(z.ID, n) {
 			if len(r.Objects) == 0 {
 				continue

@@ -43,6 +43,27 @@ func (c *Controller) holdsIn(z dns.Zone, n dns.Name) bool {
 		n.Within(z.Name) && slices.ContainsFunc(c.index.at(n), func(w plan.Want) bool { return w.Zone == z.ID })
 }
 
+// wantedIn reports whether anybody wants a name in a zone.
+func (c *Controller) wantedIn(z dns.Zone, n dns.Name) bool {
+	return slices.ContainsFunc(c.index.at(n), func(w plan.Want) bool { return w.Zone == z.ID || w.Zone == "" && c.places.hold(z, n) })
+}
+
+// frozenAt returns why a name must stay as it is, "" if it need not. That it is
+// pinned to a zone that nobody here knows takes it away from none.
+func (c *Controller) frozenAt(n dns.Name) string {
+	if why := c.index.frozenAt(n); why != "" {
+		return why
+	}
+	if w, ok := c.astray(n, c.index.at(n)); ok {
+		return w.By.Resource() + ": " + astrayMessage(w)
+	}
+	return ""
+}
+
+func astrayMessage(w plan.Want) string {
+	return fmt.Sprintf("it is pinned to the zone %s, which is not used here or cannot hold %s; correct the annotation aws-hosted-zone-id", w.Zone, w.Set.Name.Host())
+}
+
 // astray returns the first want that is pinned to a zone which cannot hold it.
 func (c *Controller) astray(n dns.Name, wants []plan.Want) (plan.Want, bool) {
 	for _, w := range wants {
@@ -67,8 +88,7 @@ func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
 		}
 		if w, ok := c.astray(n, wants); ok {
 			out = append(out, plan.Refusal{
-				Key: w.Set.Key, Objects: []plan.Object{w.By}, Reason: plan.NoZone,
-				Message: fmt.Sprintf("it is pinned to the zone %s, which is not used here or cannot hold %s; correct the annotation aws-hosted-zone-id", w.Zone, n.Host()),
+				Key: w.Set.Key, Objects: []plan.Object{w.By}, Reason: plan.NoZone, Message: astrayMessage(w),
 			})
 			continue
 		}
