@@ -152,7 +152,7 @@ func (l *lookups) shelves(r ref, o source.Object) []shelf {
 		return out
 	}
 	out = append(out, shelf{kind: r.kind, namespace: r.key.Namespace})
-	if value := o.GetLabels()[filedBy]; value != "" {
+	if value := labelled(o).Get(filedBy); value != "" {
 		out = append(out, shelf{r.kind, r.key.Namespace, filedBy + "=" + value})
 	}
 	return out
@@ -240,7 +240,7 @@ func (q query) shelf() shelf {
 func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours bool) {
 	a := &asker{by: r, label: l.chosen[r.kind].Label}
 	if o := l.objects[shelf{kind: r.kind}][r.key]; o != nil {
-		intent, ours = d.Derive(o, &reader{l, a})
+		intent, ours = d.Derive(objects.Unpack(o), &reader{l, a})
 	}
 	before := l.askers[r]
 	l.forget(r)
@@ -405,7 +405,15 @@ func (r *reader) Get(kind schema.GroupVersionKind, namespace, name string) (sour
 	if err != nil && !errors.Is(err, source.ErrDenied) {
 		return nil, err
 	}
-	return r.objects[shelf{kind: kind}][at.key], err
+	return objects.Unpack(r.objects[shelf{kind: kind}][at.key]), err
+}
+
+// labelled returns the labels of an object, without a copy if it can be.
+func labelled(o source.Object) labels.Labels {
+	if l, ok := o.(labels.Labels); ok {
+		return l
+	}
+	return labels.Set(o.GetLabels())
 }
 
 // List implements [source.Lookup].
@@ -425,8 +433,8 @@ func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector l
 	}
 	var out []source.Object
 	for _, o := range r.objects[from] {
-		if selector.Matches(labels.Set(o.GetLabels())) {
-			out = append(out, o)
+		if selector.Matches(labelled(o)) {
+			out = append(out, objects.Unpack(o))
 		}
 	}
 	slices.SortFunc(out, func(a, b source.Object) int {

@@ -166,7 +166,7 @@ func (r *reading) options() cache.Options {
 		NewInformer: r.newInformer,
 		DefaultTransform: func(o any) (any, error) {
 			if object, ok := o.(client.Object); ok {
-				r.strip(object)
+				return r.strip(object), nil
 			}
 			return o, nil
 		},
@@ -186,11 +186,18 @@ func (r *reading) options() cache.Options {
 	return o
 }
 
-func (r *reading) strip(object client.Object) {
+// strip returns what is kept of an object. What is packed already it leaves.
+func (r *reading) strip(object client.Object) client.Object {
 	gvk, err := apiutil.GVKForObject(object, r.c.scheme)
-	if t, ok := r.tracks[gvk]; ok && err == nil {
-		r.c.options.Keep.strip(object, t.kind)
+	t, ok := r.tracks[gvk]
+	if err != nil || !ok {
+		return object
 	}
+	r.c.options.Keep.strip(object, t.kind)
+	if t.kind.pack == nil || r.c.options.Keep.whole(t.kind) {
+		return object
+	}
+	return t.kind.pack(object)
 }
 
 // followAll begins to follow the chosen kinds behind those that are followed,

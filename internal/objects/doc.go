@@ -67,7 +67,7 @@ type Sink interface {
 type Event struct {
 	Kind   schema.GroupVersionKind
 	Key    types.NamespacedName
-	Object client.Object // of the kind's Go type; nil: it is gone
+	Object client.Object // of the kind's Go type or [Packed]; nil: it is gone
 }
 
 // Status says what may be concluded from the objects of one kind. The zero

@@ -27,8 +27,9 @@ type kind struct {
 	formerly []string // other API groups that held the kind once
 	older    []string // other versions that have the same fields, the newest first; then list is set
 	list     client.ObjectList
-	labels   bool                // objects are found by their labels
-	strip    func(client.Object) // drops what is read nowhere of spec and status; nil: nothing
+	labels   bool                              // objects are found by their labels
+	strip    func(client.Object)               // drops what is read nowhere of spec and status; nil: nothing
+	pack     func(client.Object) client.Object // makes what is left smaller, see [Packed]; may be nil
 }
 
 func table() []kind {
@@ -40,7 +41,7 @@ func table() []kind {
 		{gvk: corev1.SchemeGroupVersion.WithKind("Node"), resource: "nodes", cluster: true,
 			object: &corev1.Node{}, register: corev1.AddToScheme, labels: true, strip: stripNode},
 		{gvk: corev1.SchemeGroupVersion.WithKind("Pod"), resource: "pods",
-			object: &corev1.Pod{}, register: corev1.AddToScheme, labels: true, strip: stripPod},
+			object: &corev1.Pod{}, register: corev1.AddToScheme, labels: true, strip: stripPod, pack: packPod},
 		{gvk: corev1.SchemeGroupVersion.WithKind("Namespace"), resource: "namespaces", cluster: true,
 			object: &corev1.Namespace{}, register: corev1.AddToScheme, labels: true, strip: stripNamespace},
 		{gvk: discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), resource: "endpointslices",

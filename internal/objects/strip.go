@@ -23,6 +23,8 @@ type Keep struct {
 	Whole []schema.GroupVersionKind
 }
 
+func (s Keep) whole(k kind) bool { return slices.Contains(s.Whole, k.gvk) }
+
 // strip drops what nothing reads.
 func (s Keep) strip(o client.Object, k kind) {
 	o.SetManagedFields(nil)
@@ -30,7 +32,7 @@ func (s Keep) strip(o client.Object, k kind) {
 	o.SetFinalizers(nil)
 	o.SetGenerateName("")
 	o.SetSelfLink("")
-	whole := slices.Contains(s.Whole, k.gvk)
+	whole := s.whole(k)
 	if !s.Labels && !k.labels && !whole {
 		o.SetLabels(nil)
 	}
@@ -56,10 +58,8 @@ func stripPod(o client.Object) {
 	if !ok {
 		return
 	}
-	p.Spec = corev1.PodSpec{Hostname: p.Spec.Hostname, Subdomain: p.Spec.Subdomain, NodeName: p.Spec.NodeName,
-		HostNetwork: p.Spec.HostNetwork}
-	status := corev1.PodStatus{Phase: p.Status.Phase, PodIP: p.Status.PodIP, PodIPs: p.Status.PodIPs,
-		HostIP: p.Status.HostIP, HostIPs: p.Status.HostIPs}
+	p.Spec = corev1.PodSpec{Hostname: p.Spec.Hostname, NodeName: p.Spec.NodeName, HostNetwork: p.Spec.HostNetwork}
+	status := corev1.PodStatus{Phase: p.Status.Phase, PodIP: p.Status.PodIP, PodIPs: slices.Clone(p.Status.PodIPs), HostIP: p.Status.HostIP}
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: c.Status}}

@@ -72,6 +72,10 @@ func same(a, b client.Object) bool {
 	if a.GetResourceVersion() == b.GetResourceVersion() {
 		return true
 	}
+	if p, ok := a.(*packedPod); ok {
+		other, ok := b.(*packedPod)
+		return ok && p.alike(other)
+	}
 	// The objects are shared, so that a shallow copy takes the other's version.
 	copied := reflect.New(reflect.TypeOf(a).Elem())
 	copied.Elem().Set(reflect.ValueOf(a).Elem())

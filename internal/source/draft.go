@@ -24,6 +24,8 @@ type draft struct {
 	stack    plan.Stack
 	adopt    string // the value of its adopt annotation
 
+	tenancy *tenancy // once it is known
+
 	asked  bool       // a name was asked for, legible or not
 	denied bool       // and one that its Namespace may not ask for
 	heard  []dns.Name // those that could be read

@@ -22,22 +22,32 @@ func (d *Deriver) allowed(r *draft, names []dns.Name) (allowed, kept []dns.Name)
 	if r.by.Namespace == "" || len(names) == 0 {
 		return names, names
 	}
-	limits, limited, err := d.limits(r)
+	if r.tenancy == nil {
+		r.tenancy = d.limits(r)
+	}
+	t := r.tenancy
 	switch {
-	case err != nil:
-		r.cannotTell(err)
+	case t.err != nil:
+		r.cannotTell(t.err)
 		return nil, names
-	case !limited:
+	case !t.limited:
 		return names, names
 	}
 	for _, n := range names {
-		if slices.ContainsFunc(limits, func(l limit) bool { return l.allows(n) }) {
+		if slices.ContainsFunc(t.limits, func(l limit) bool { return l.allows(n) }) {
 			allowed = append(allowed, n)
 		} else {
-			r.deny(n, limits)
+			r.deny(n, t.limits)
 		}
 	}
 	return allowed, allowed
+}
+
+// tenancy is what an object's Namespace allows.
+type tenancy struct {
+	limits  []limit
+	limited bool  // nothing else is allowed
+	err     error // why it cannot be told
 }
 
 // limit is one allowed domain.
@@ -55,12 +65,12 @@ func (l limit) String() string {
 	return l.domain.Host()
 }
 
-// limits returns what the Namespace allows, and whether it limits at all. Where
-// namespaces may not be read nobody has set limits, unless they are required.
-func (d *Deriver) limits(r *draft) ([]limit, bool, error) {
+// limits returns what the Namespace allows. Where namespaces may not be read
+// nobody has set limits, unless they are required.
+func (d *Deriver) limits(r *draft) *tenancy {
 	found, err := r.look.Get(namespaceKind(), "", r.by.Namespace)
 	if err != nil && (d.requireDomains || !errors.Is(err, ErrDenied)) {
-		return nil, false, err
+		return &tenancy{err: err}
 	}
 	value, set := "", false
 	ns, ok := found.(*corev1.Namespace)
@@ -81,7 +91,7 @@ func (d *Deriver) limits(r *draft) ([]limit, bool, error) {
 		}
 		limits = append(limits, limit{name, below})
 	}
-	return limits, set || d.requireDomains, nil
+	return &tenancy{limits: limits, limited: set || d.requireDomains}
 }
 
 func (r *draft) deny(n dns.Name, limits []limit) {

@@ -40,6 +40,7 @@ func rows() []row {
 		{"idle", "idle, several zones, two replicas", "10 calls a minute, none throttled", "83 a minute", measureIdle},
 		{"surge", "1,000 changes at once, 100,000 record sets", "no list call", "whole zone twice", measureSurge},
 		{"memory", "peak memory", "80 MB / 400 MB", "138 / 650 MB", measureMemory},
+		{"pods", "peak memory with headless Services", "250 MB, no change", "not measured", measurePods},
 		{"cpu", "CPU for one change", "within 2 times of 1,000 record sets", "grows linearly", measureCPU},
 		{"bad", "one bad record among 500", "2 calls more", "one call each", measureBad},
 		{"kill", "writer killed, until the next change", "20 s / 2 s", "no failover", measureKill},
