@@ -34,6 +34,7 @@ func (w *Worker) Read(ctx context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.compareWhole(image)
 	w.image = image
 	clear(w.doubts)
 	w.walk = walk{round: w.walk.round, reads: w.walk.reads + 1, whole: true, written: map[dns.Name]bool{}, point: map[dns.Name]bool{}}
@@ -85,6 +86,7 @@ func (w *Worker) readAt(ctx context.Context, all []dns.Name) error {
 func (w *Worker) learn(names []dns.Name, sets []dns.RecordSet) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.compareRead(names, sets)
 	w.image.Replace(names, sets)
 	for _, n := range names {
 		delete(w.doubts, n)

@@ -44,6 +44,7 @@ type Outcome struct {
 	Plan    plan.Plan    // what was to be changed at first, and what is refused at last
 	Applied []dns.Change // accepted by the service, assertions left out
 	Failed  []Failure    // groups that the service refused
+	News    []dns.Name   // other names at which something else turned out to stand than was known; they have to be planned
 	Err     error        // what kept the rest from being tried; nil if all was tried
 }
 
@@ -66,8 +67,9 @@ type Worker struct {
 	told     struct{ upsert bool } // what was said once
 	denied   int                   // batches in a row of which nothing was permitted
 	closed   map[dns.Name]bool     // names that were denied while others were permitted
-	planned  planned               // what the present synchronisation rests on
-	sent     time.Time             // when the last batch was answered
+	news     news
+	planned  planned   // what the present synchronisation rests on
+	sent     time.Time // when the last batch was answered
 
 	mu    sync.RWMutex // held to change the image, and by those who Look at it
 	image *Image
@@ -76,8 +78,8 @@ type Worker struct {
 // NewWorker returns a worker that has not read its zone.
 func NewWorker(z dns.Zone, p provider.Provider, account Account, rules plan.Rules, log *slog.Logger) *Worker {
 	log = log.With("zoneID", "/hostedzone/"+z.ID, "zoneName", string(z.Name))
-	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{}, closed: map[dns.Name]bool{},
-		image: NewImage(), walk: newWalk()}
+	return &Worker{zone: z, provider: p, rules: rules, log: log, calls: caller{log, account}, doubts: map[dns.Name]bool{},
+		closed: map[dns.Name]bool{}, news: news{}, image: NewImage(), walk: newWalk()}
 }
 
 // Image returns what the zone holds, as far as it has been read.
@@ -149,12 +151,14 @@ func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out
 	if wanted.Guard != nil {
 		defer func() { wanted.Guard.Applied(out.Applied) }()
 	}
+	defer func() { out.News = w.news.take() }()
 	err := w.settleDoubts(ctx, names)
 	for round, plans := 1, 1; ; round, plans = round+1, plans+1 {
 		if plans > 1 && wanted.Guard != nil {
 			wanted.Guard.Applied(out.Applied)
 		}
 		p, batches := w.Plan(names, wanted)
+		w.news.planned(names)
 		w.planned = planned{wanted: wanted, at: time.Now()}
 		if plans == 1 {
 			out.Plan = p
@@ -221,6 +225,7 @@ func (w *Worker) join(ctx context.Context, left []dns.Batch, wanted Wanted, out 
 		wanted.Guard.Applied(out.Applied)
 	}
 	p, _ := w.Plan(urgent, wanted)
+	w.news.planned(urgent)
 	planned := map[dns.Name]bool{}
 	for _, n := range urgent {
 		planned[n] = true
