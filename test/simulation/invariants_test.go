@@ -178,7 +178,7 @@ func (w *world) judgeCause(p *process, z *zone, before contents, k key, late boo
 		if kindOf(resource) != kind {
 			continue
 		}
-		if since := w.unknownSince[resource]; !since.IsZero() && since.Before(seen) {
+		if since := w.unknownSince[resource]; !since.IsZero() && since.Before(seen) && !w.lied(seen) {
 			w.fail("%s deleted %s in %s of %s, which has been unknown since %s", p.name, k, z, resource, w.clock(since))
 		}
 		if unreadable {
