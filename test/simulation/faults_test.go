@@ -200,7 +200,7 @@ func (w *world) replicaTrouble() {
 			w.did("partitions", "%s is cut off from the %s (%d)", p.name, what, how)
 			heal := func() {}
 			if line == p.api {
-				heal = w.trouble(spell{replica: p.replica(), errors: how == cut})
+				heal = w.trouble(spell{process: p.name, errors: how == cut})
 			}
 			line.set(how)
 			return func() { line.set(open); heal() }

@@ -207,7 +207,7 @@ func (w *world) sight(p *process, kind string, late bool) (seen time.Time, unrea
 		slack += time.Minute
 	}
 	concerned := slices.DeleteFunc(slices.Clone(w.spells), func(s *spell) bool {
-		return s.replica != "" && s.replica != p.replica() || s.kind != "" && s.kind != kind
+		return s.process != "" && s.process != p.name || s.kind != "" && s.kind != kind
 	})
 	seen = now.Add(-slack)
 	for again := true; again; {
@@ -251,7 +251,7 @@ func (w *world) judgeWriters(p *process, late bool) {
 
 // spell is a time in which processes cannot see the objects as they are.
 type spell struct {
-	replica string // "": all
+	process string // "": all
 	kind    string // of the objects, "": all
 	errors  bool   // they are told so
 	lies    bool   // they are told that there are none

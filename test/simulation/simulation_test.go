@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,8 @@ func TestMain(m *testing.M) {
 	objects.RedirectLogs(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	// These keep the time of the last error for the whole process, and sleep until then in a bubble, whose time is another.
 	utilruntime.ErrorHandlers = nil
+	// Worlds are small and make much garbage.
+	debug.SetGCPercent(800)
 	os.Exit(m.Run())
 }
 

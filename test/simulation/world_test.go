@@ -86,7 +86,7 @@ func newWorld(t *testing.T, seed uint64, m mutant) *world {
 	w.addZones()
 	w.size = pick(w, []int{4, 12, 12, 30})
 	w.nameHosts()
-	w.names, w.contended = []string{"a"}, w.chance(0.5) || m.twice
+	w.names, w.contended = []string{"a"}, w.chance(0.4) || m.twice
 	if w.contended && w.chance(0.6) || m.twice {
 		w.names = []string{"a", "b"}
 	}
