@@ -23,7 +23,7 @@ type model struct {
 
 func newModel(target any) (*model, error) {
 	m := &model{flags: map[string]*kong.Flag{}, shorts: map[string]*kong.Flag{}, lists: map[string][]string{}}
-	vars := kong.Vars{"sources": strings.Join(source.Sources(), ","), "sourcelist": strings.Join(source.Sources(), ", ")}
+	vars := kong.Vars{"sources": strings.Join(sourceNames(), ","), "sourcelist": strings.Join(sourceNames(), ", ")}
 	if l, ok := target.(logging); ok {
 		vars["usuallevel"] = l.usualLevel()
 	}
@@ -35,6 +35,13 @@ func newModel(target any) (*model, error) {
 	}
 	m.kong = k
 	return m, nil
+}
+
+// sourceNames returns the values of --source, the usual ones first.
+func sourceNames() []string {
+	names := source.Sources()
+	slices.SortStableFunc(names, func(a, b string) int { return strings.Count(a, "-") - strings.Count(b, "-") })
+	return names
 }
 
 // groups returns the topics of help in their order, by the key that the group

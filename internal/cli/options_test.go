@@ -13,7 +13,6 @@ import (
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
-	"github.com/signpost-dns/signpost/internal/source"
 )
 
 func settingsOf(args string, vars map[string]string) (runCommand, Settings, []string, error) {
@@ -154,7 +153,7 @@ func TestSettingsRefuse(t *testing.T) {
 				"records that another registry marks are not taken for ours"},
 		{"--source=service --provider=cloudflare", "--provider=cloudflare is not in Signpost, which knows aws",
 			"ExternalDNS can stay for the zones of cloudflare, beside Signpost"},
-		{"--source=servce --provider=aws", `--source: "servce" is not one of ` + strings.Join(source.Sources(), ", "), "did you mean service?"},
+		{"--source=servce --provider=aws", `--source: "servce" is not one of ` + strings.Join(sourceNames(), ", "), "did you mean service?"},
 		{usual + "--txt-owner-id=", "--txt-owner-id: " + claim.ValidateOwner("").Error(), owner},
 		{usual + "--txt-owner-id=a,b", "--txt-owner-id: " + claim.ValidateOwner("a,b").Error(), owner},
 		{usual + `--txt-owner-id=a"b`, "--txt-owner-id: " + claim.ValidateOwner(`a"b`).Error(), owner},

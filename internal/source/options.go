@@ -66,8 +66,24 @@ type Options struct {
 	Exposing bool `kong:"-"`
 }
 
+// optionError is a value that cannot be meant.
+type optionError struct {
+	cause  error
+	remedy string
+}
+
+func (e *optionError) Error() string { return e.cause.Error() }
+func (e *optionError) Unwrap() error { return e.cause }
+
+// Hint returns what to write instead.
+func (e *optionError) Hint() string { return e.remedy }
+
+func wrong(remedy, format string, args ...any) error {
+	return &optionError{fmt.Errorf(format, args...), remedy}
+}
+
 // New returns a Deriver for the options. The error joins one for each value
-// that cannot be meant, each with its remedy.
+// that cannot be meant, each with its Hint() string.
 func New(o Options) (*Deriver, error) {
 	d := &Deriver{
 		requireDomains:  o.RequireAllowedDomains,
@@ -94,7 +110,7 @@ func (d *Deriver) filters(o Options) error {
 	selector := func(flag, text string) labels.Selector {
 		s, err := labels.Parse(text)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s=%s: %w; write it like a kubectl label selector, for example team=web,env!=test", flag, text, err))
+			errs = append(errs, wrong("write it like a kubectl label selector, for example team=web,env!=test", "--%s=%s: %w", flag, text, err))
 			return labels.Nothing()
 		}
 		return s
@@ -107,8 +123,8 @@ func (d *Deriver) filters(o Options) error {
 	d.types, err = serviceTypes(o.ServiceTypeFilter)
 	errs = append(errs, err)
 	if len(d.classes) > 0 && selects(d.annotations, classAnnotation) {
-		errs = append(errs, fmt.Errorf("--ingress-class and --annotation-filter on %s exclude each other: keep --ingress-class, it reads that annotation too",
-			classAnnotation))
+		errs = append(errs, wrong("keep --ingress-class, it reads that annotation too",
+			"--ingress-class and --annotation-filter on %s exclude each other", classAnnotation))
 	}
 	return errors.Join(errs...)
 }
@@ -119,7 +135,7 @@ func (d *Deriver) templates(o Options) error {
 	d.target, errs[1] = parseTemplates("target-template", o.TargetTemplate)
 	d.fqdnTarget, errs[2] = parseTemplates("fqdn-target-template", o.FQDNTargetTemplate)
 	if o.IgnoreHostname && errs[0] == nil && d.fqdn == nil {
-		errs[3] = errors.New("--ignore-hostname-annotation leaves no name to publish: give --fqdn-template too")
+		errs[3] = wrong("give --fqdn-template too", "--ignore-hostname-annotation leaves no name to publish")
 	}
 	return errors.Join(errs[:]...)
 }
@@ -135,24 +151,24 @@ func (d *Deriver) shapes(o Options) error {
 	d.nat64, err = networks("nat64-networks", o.NAT64Networks)
 	errs = append(errs, err)
 	if slices.ContainsFunc(d.nat64, func(p netip.Prefix) bool { return p.Bits() != 96 || !p.Addr().Is6() }) {
-		errs = append(errs, errors.New("--nat64-networks: a NAT64 network is one of IPv6 with 96 bits; write it like 64:ff9b::/96"))
+		errs = append(errs, wrong("write it like 64:ff9b::/96", "--nat64-networks: a NAT64 network is one of IPv6 with 96 bits"))
 	}
 	for _, t := range o.DefaultTargets {
 		if err := d.defaults.parse(t); err != nil {
-			errs = append(errs, fmt.Errorf("--default-targets=%s: %w", t, err))
+			errs = append(errs, wrong("write an address or a host name, one a flag", "--default-targets=%s: %w", t, err))
 		}
 	}
 	if o.ForceDefaultTargets && d.defaults.empty() {
-		errs = append(errs, errors.New("--force-default-targets has nothing to point to: give --default-targets too"))
+		errs = append(errs, wrong("give --default-targets too", "--force-default-targets has nothing to point to"))
 	}
 	if d.podDomain != "" {
 		if _, err := parseHost(d.podDomain); err != nil {
-			errs = append(errs, fmt.Errorf("--pod-source-domain=%s: %w", o.PodSourceDomain, err))
+			errs = append(errs, wrong("write a domain such as pods.example.com", "--pod-source-domain=%s: %w", o.PodSourceDomain, err))
 		}
 	}
 	d.ttl = DefaultTTL
 	if seconds := o.MinTTL / time.Second; o.MinTTL < 0 || seconds > dns.MaxTTL {
-		errs = append(errs, fmt.Errorf("--min-ttl=%s: a TTL is at most %d seconds, and not negative", o.MinTTL, dns.MaxTTL))
+		errs = append(errs, wrong("write a time such as 5m", "--min-ttl=%s: a TTL is at most %d seconds, and not negative", o.MinTTL, dns.MaxTTL))
 	} else if seconds > 0 {
 		d.ttl = uint32(seconds)
 	}
@@ -199,7 +215,7 @@ func prefixes(given string) ([]string, error) {
 		return []string{newPrefix, oldPrefix}, nil
 	}
 	if !strings.HasSuffix(given, "/") || given == "/" {
-		return nil, fmt.Errorf("--annotation-prefix=%s: a prefix is a domain with a slash at its end, for example %s", given, newPrefix)
+		return nil, wrong("write it like "+newPrefix, "--annotation-prefix=%s: a prefix is a domain with a slash at its end", given)
 	}
 	return []string{given}, nil
 }
@@ -211,7 +227,7 @@ func serviceTypes(given []string) ([]corev1.ServiceType, error) {
 	var types []corev1.ServiceType
 	for _, t := range given {
 		if t != "" && !slices.Contains(all, corev1.ServiceType(t)) {
-			return nil, fmt.Errorf("--service-type-filter=%s: no such Service type; choose from ClusterIP, NodePort, LoadBalancer, ExternalName (one a flag, case matters)", t)
+			return nil, wrong("choose from ClusterIP, NodePort, LoadBalancer and ExternalName, one a flag; case matters", "--service-type-filter=%s: no such Service type", t)
 		}
 		types = append(types, corev1.ServiceType(t))
 	}

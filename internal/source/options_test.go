@@ -39,7 +39,7 @@ func TestOptionsValidate(t *testing.T) {
 		{name: "selectors", give: source.Options{AnnotationFilter: "!a,b in (c,d)", LabelFilter: "e!=f,g notin (h)"}},
 		{name: "class and another filter", give: source.Options{IngressClass: []string{"nginx"}, AnnotationFilter: "team=web"}},
 		{name: "unknown type", give: source.Options{ServiceTypeFilter: []string{"loadbalancer"}},
-			want: []string{"--service-type-filter=loadbalancer", "choose from ClusterIP, NodePort, LoadBalancer, ExternalName"}},
+			want: []string{"--service-type-filter=loadbalancer", "choose from ClusterIP, NodePort, LoadBalancer and ExternalName"}},
 		{name: "types in one flag", give: source.Options{ServiceTypeFilter: []string{"ClusterIP,NodePort"}},
 			want: []string{"--service-type-filter=ClusterIP,NodePort", "one a flag"}},
 		{name: "label selector", give: source.Options{LabelFilter: "a=="}, want: nil},
@@ -60,12 +60,29 @@ func TestOptionsValidate(t *testing.T) {
 				t.Fatalf("error %v, want one with %q", err, tt.want)
 			}
 			for _, part := range tt.want {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("error %q lacks %q", err, part)
+				if got := told(t, err); !strings.Contains(got, part) {
+					t.Errorf("%q lacks %q", got, part)
 				}
 			}
 		})
 	}
+}
+
+// told is what an error and its hints say.
+func told(t *testing.T, err error) string {
+	t.Helper()
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []string
+		for _, one := range joined.Unwrap() {
+			all = append(all, told(t, one))
+		}
+		return strings.Join(all, "\n")
+	}
+	hinted, ok := err.(interface{ Hint() string })
+	if !ok || hinted.Hint() == "" {
+		t.Fatalf("%v has no hint", err)
+	}
+	return err.Error() + "; " + hinted.Hint()
 }
 
 func TestKinds(t *testing.T) {

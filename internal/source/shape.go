@@ -1,7 +1,6 @@
 package source
 
 import (
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -144,7 +143,7 @@ func networks(flag string, values []string) ([]netip.Prefix, error) {
 	for _, v := range values {
 		p, err := netip.ParsePrefix(strings.TrimSpace(v))
 		if err != nil {
-			return nil, fmt.Errorf("--%s=%s: it is no network; write one a flag, such as 192.0.2.0/24 or 2001:db8::/32", flag, v)
+			return nil, wrong("write networks such as 192.0.2.0/24 or 2001:db8::/32, one a flag", "--%s=%s is no network", flag, v)
 		}
 		out = append(out, p.Masked())
 	}

@@ -32,7 +32,7 @@ func parseTemplates(flag string, texts []string) (templates, error) {
 	for _, source := range Sources() {
 		t, err := template.New("--" + flag).Funcs(functions(source)).Parse(strings.Join(texts, ","))
 		if err != nil {
-			return nil, fmt.Errorf("--%s: %w; write a Go template, for example {{.Name}}.example.com", flag, err)
+			return nil, wrong("write a Go template, for example {{.Name}}.example.com", "%w", err) // it names the flag
 		}
 		out[source] = t
 	}
