@@ -156,6 +156,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
+	held := mine
 	if exposer != nil && !o.Once && !o.DryRun {
 		mine = beside{mine, exposer.Run}
 	}
@@ -169,14 +170,12 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
 		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: counts,
 		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
-		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, lease: mine, log: call.log},
+		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, lease: held, log: call.log},
 	}
 	if recorder != nil {
 		config.Events = recorder
 	}
-	if board, ok := mine.(lease.Board); ok {
-		config.Memory = memory{board, call.log}
-	}
+	config.Memory = o.memory(held, call.log)
 	e.Controller = controller.New(config)
 	return e, nil
 }
@@ -200,6 +199,18 @@ func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report,
 			"not all was done within %s", o.Timeout))
 	}
 	return report, err
+}
+
+// memory returns where what is held is left to the next leader or start; nil if
+// there is no such place.
+func (o *engineOptions) memory(mine lease.Lease, log *slog.Logger) controller.Memory {
+	if board, ok := mine.(lease.Board); ok {
+		return memory{board, log}
+	}
+	if o.Objects.Objects != "" {
+		return heldIn(o.Objects.Objects, lease.Name(o.OwnerID, o.scope()...), log)
+	}
+	return nil
 }
 
 // recorder returns what writes Events; nil where objects come from no API

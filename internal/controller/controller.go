@@ -196,6 +196,7 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 		}
 		c.receive()
 	}
+	c.legacy.begin()
 	report, err := c.pass(ctx)
 	return report, errors.Join(c.frozenKinds(), err)
 }

@@ -254,7 +254,9 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	for _, id := range g.Spent() {
 		c.spend(ctx, k.zone, id)
 	}
-	c.legacy.keep(k.zone, g.State())
+	if !c.DryRun {
+		c.legacy.keep(k.zone, g.State())
+	}
 	if now.ID == before.ID {
 		return
 	}

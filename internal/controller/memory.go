@@ -9,11 +9,12 @@ import (
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
-// Memory is what one leader leaves to the next: the state of its guards, by zone
-// ID. Its methods may be called concurrently.
+// Memory is what one leader leaves to the next, and one start to the next: the
+// state of its guards, by zone ID. Its methods may be called concurrently.
 type Memory interface {
-	// Recall returns what the leader before left, false if none left anything.
-	Recall() (map[string]plan.GuardState, bool)
+	// Recall returns what the leader before left. All is false if of zones that are
+	// not among these nothing is known, and else the zero state is.
+	Recall() (states map[string]plan.GuardState, all bool)
 	// Remember leaves this to the next. It does not wait until it is written.
 	Remember(map[string]plan.GuardState)
 }
@@ -23,7 +24,8 @@ type legacy struct {
 	memory Memory // nil: nothing is left
 
 	mu     sync.Mutex
-	known  bool
+	all    bool                       // of zones without a state the zero state is known
+	kept   bool                       // something was left by this tenure
 	states map[string]plan.GuardState // none that says nothing
 }
 
@@ -34,7 +36,10 @@ func (l *legacy) begin() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.states, l.known = l.memory.Recall()
+	var states map[string]plan.GuardState
+	l.kept = false
+	states, l.all = l.memory.Recall()
+	l.states = maps.Clone(states)
 	if l.states == nil {
 		l.states = map[string]plan.GuardState{}
 	}
@@ -44,8 +49,8 @@ func (l *legacy) begin() {
 func (l *legacy) resume(z dns.Zone, g *plan.Guard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.known {
-		g.Resume(l.states[z.ID])
+	if s, left := l.states[z.ID]; left || l.all {
+		g.Resume(s)
 	}
 }
 
@@ -57,10 +62,10 @@ func (l *legacy) keep(z dns.Zone, s plan.GuardState) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	old, left := l.states[z.ID]
-	if same := left && s.Equal(old) || !left && s.Equal(plan.GuardState{}); same && l.known {
+	if same := left && s.Equal(old) || !left && s.Equal(plan.GuardState{}); same && (l.all || l.kept) {
 		return
 	}
-	l.known = true
+	l.kept = true
 	if s.Equal(plan.GuardState{}) {
 		delete(l.states, z.ID)
 	} else {

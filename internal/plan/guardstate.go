@@ -12,6 +12,7 @@ type GuardState struct {
 	ID   string `json:"id,omitempty"`   // of what is held
 	Held int    `json:"held,omitempty"` // how many keys are held
 	Of   int    `json:"of,omitempty"`   // of how many names and types of ours, when the first became pending
+	Max  string `json:"max,omitempty"`  // the [Limit] that was exceeded
 	Went []Went `json:"went,omitempty"` // within the last [Window], unasked
 }
 
@@ -65,9 +66,9 @@ func (g *Guard) Resume(s GuardState) {
 func (g *Guard) State() GuardState {
 	s := GuardState{ID: g.hold.ID, Held: len(g.hold.Keys)}
 	if g.past.known && g.past.state.Held > 0 {
-		s.ID, s.Held, s.Of = g.past.state.ID, g.past.state.Held, g.past.state.Of
+		s.ID, s.Held, s.Of, s.Max = g.past.state.ID, g.past.state.Held, g.past.state.Of, g.past.state.Max
 	} else if s.Held > 0 {
-		s.Of = min(g.base, g.total)
+		s.Of, s.Max = min(g.base, g.total), g.limit.String()
 	}
 	counts := map[int64]int{}
 	for _, at := range g.recent {
@@ -84,13 +85,14 @@ func (g *Guard) State() GuardState {
 
 // takeOver holds what the guard before this one held, as soon as the whole zone
 // has been seen: with all that is pending by then, as that one would have. If
-// less is pending than was held, objects came back meanwhile.
+// less is pending than was held, objects came back meanwhile; if the limit is
+// another, a person has changed it. Then it judges anew.
 func (g *Guard) takeOver() {
 	was := g.past.state
 	if was.Held == 0 || !g.past.done {
 		return
 	}
-	g.past.state.ID, g.past.state.Held, g.past.state.Of = "", 0, 0
+	g.past.state.ID, g.past.state.Held, g.past.state.Of, g.past.state.Max = "", 0, 0, ""
 	pending := 0
 	for _, d := range g.all() {
 		if !d.approved {
@@ -102,13 +104,13 @@ func (g *Guard) takeOver() {
 		return
 	}
 	g.base = min(g.base, max(was.Of, pending))
-	g.joined, g.returned = 1, pending < was.Held
+	g.joined, g.returned = 1, pending < was.Held || was.Max != g.limit.String()
 	g.issue()
 }
 
 // Equal reports whether two states are the same.
 func (s GuardState) Equal(t GuardState) bool {
-	return s.ID == t.ID && s.Held == t.Held && s.Of == t.Of && slices.Equal(s.Went, t.Went)
+	return s.ID == t.ID && s.Held == t.Held && s.Of == t.Of && s.Max == t.Max && slices.Equal(s.Went, t.Went)
 }
 
 // Over reports whether the state says nothing any more.

@@ -23,6 +23,7 @@ func TestGuardAtStart(t *testing.T) {
 		// those that are held are wanted again.
 		more, back int
 		pause      time.Duration // before the next process begins
+		other      string        // its limit, if it is another
 		held       int           // in the first process
 		resumed    int           // by one that knows what the first left
 		fresh      int           // by one that does not
@@ -40,6 +41,9 @@ func TestGuardAtStart(t *testing.T) {
 		{name: "some come back, so that the rest may go", limit: "30%", names: 100, then: 40, back: 15, held: 40, resumed: 0, fresh: 0},
 		{name: "a number is outgrown by nothing", limit: "4", names: 5, then: 5, more: 500, held: 5, resumed: 5, fresh: 5},
 		{name: "a large share means what it says", limit: "80%", names: 20, then: 12, more: 1, held: 0, resumed: 0, fresh: 0},
+		{name: "a larger limit", limit: "30%", names: 100, then: 34, other: "40%", held: 34, resumed: 0, fresh: 0},
+		{name: "a larger limit, not large enough", limit: "30%", names: 100, then: 50, more: 100, other: "40%", held: 50, resumed: 50, fresh: 0},
+		{name: "no limit any more", limit: "0", names: 20, then: 15, other: "unlimited", held: 15, resumed: 0, fresh: 0},
 		{name: "few of many", limit: "30%", names: 40, then: 5, held: 0},
 	}
 	for _, tt := range tests {
@@ -82,8 +86,12 @@ func TestGuardAtStart(t *testing.T) {
 			}
 			wish(true, tt.first, tt.first+tt.back)
 			g.now = g.now.Add(tt.pause)
+			now := l
+			if tt.other != "" {
+				now = limit(t, tt.other)
+			}
 			for what, want := range map[string]int{"resumes": tt.resumed, "knows nothing": tt.fresh} {
-				next := plan.NewGuard(zone, l, never)
+				next := plan.NewGuard(zone, now, never)
 				if what == "resumes" {
 					var s plan.GuardState
 					if err := json.Unmarshal(left, &s); err != nil {
