@@ -66,9 +66,9 @@ func routingPage(t *testing.T, page string) {
 	}
 }
 
-// TestMissingHealthCheck: of an error that names no record set the one is found
-// that it is about, and the others go on.
-func TestMissingHealthCheck(t *testing.T) {
+// TestRefusedRouting: of errors that name no record set those are found that they
+// are about, and the others go on.
+func TestRefusedRouting(t *testing.T) {
 	server := emulator.New(emulator.Config{HealthChecks: []string{"hc-1"}})
 	if _, err := server.AddZone("example.com", emulator.WithID("Z1")); err != nil {
 		t.Fatal(err)
@@ -78,6 +78,7 @@ func TestMissingHealthCheck(t *testing.T) {
 	rows := []annotated{
 		{"a", "", "192.0.2.1", "300 IN A 192.0.2.1"},
 		{"b", "set-identifier=one aws-weight=1 aws-health-check-id=hc-2", "192.0.2.2", ""},
+		{"d", "set-identifier=one aws-region=eu-west-9", "192.0.2.4", ""},
 		{"c", "set-identifier=one aws-weight=1 aws-health-check-id=hc-1", "192.0.2.3", "300 IN A 192.0.2.3 ;! id=one weight=1 health-check=hc-1"},
 	}
 	want := map[dns.Name]string{}
@@ -86,10 +87,12 @@ func TestMissingHealthCheck(t *testing.T) {
 		want[dns.Name(row.host+".example.com.")] = row.want
 	}
 	code, out := ended(t, "run", "--once", "--source=service", "--provider=aws", "--txt-owner-id=me", "--objects="+dir)
-	if told := `NoSuchHealthCheck|No health check exists with the specified ID: hc-2`; code != 1 || !regexp.MustCompile(told).MatchString(out) {
-		t.Errorf("exit code %d:\n%s", code, out)
+	for _, told := range []string{"No health check exists with the specified ID: hc-2", "Value 'eu-west-9' at 'region'"} {
+		if code != 1 || !strings.Contains(out, told) {
+			t.Errorf("exit code %d, want 1 and %q:\n%s", code, told, out)
+		}
 	}
-	if diff := cmp.Diff(want, shown(t, "Z1", []dns.Name{"a.example.com.", "b.example.com.", "c.example.com."})); diff != "" {
+	if diff := cmp.Diff(want, shown(t, "Z1", []dns.Name{"a.example.com.", "b.example.com.", "c.example.com.", "d.example.com."})); diff != "" {
 		t.Errorf("the zone (-want +made):\n%s", diff)
 	}
 }

@@ -206,6 +206,8 @@ func (x *xmlRecordSet) checkRouting(where string) *Error {
 		return invalidInput("Invalid request: MultiValueAnswer is not allowed for CNAME and alias record sets in %s", where)
 	case x.Weight != nil && (*x.Weight < 0 || *x.Weight > 255):
 		return outOfRange(*x.Weight, "weight", 0, 255)
+	case x.Region != "" && !slices.Contains(regions(), x.Region):
+		return outside(x.Region, "region", strings.Join(regions(), ", "))
 	case x.Failover != "" && x.Failover != "PRIMARY" && x.Failover != "SECONDARY":
 		return outside(x.Failover, "failover", "PRIMARY, SECONDARY")
 	}
@@ -263,6 +265,15 @@ func (b batch) tooBig() []string {
 func recordTypes() []string {
 	return []string{"SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS",
 		"TLSA", "SSHFP", "SVCB", "HTTPS"}
+}
+
+// regions are those of the API's ResourceRecordSetRegion.
+func regions() []string {
+	return strings.Fields("us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu-central-2 " +
+		"ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-northeast-1 ap-northeast-2 ap-northeast-3 eu-north-1 sa-east-1 cn-north-1 " +
+		"cn-northwest-1 ap-east-1 me-south-1 me-central-1 ap-south-1 ap-south-2 af-south-1 eu-south-1 eu-south-2 ap-southeast-4 " +
+		"il-central-1 ca-west-1 ap-southeast-5 mx-central-1 ap-southeast-7 us-gov-east-1 us-gov-west-1 ap-east-2 ap-southeast-6 " +
+		"eusc-de-east-1")
 }
 
 func knownType(t string) bool { return slices.Contains(recordTypes(), t) }

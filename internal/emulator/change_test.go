@@ -210,6 +210,13 @@ func structureCases() []refusalCase {
 			[]string{"Invalid request: routing policies are not allowed for type NS in Change with [Action=CREATE, Name=n.example.com, Type=NS, SetIdentifier=n]"}},
 		{"weight", changes(create(weighted("n", 256, set("n.example.com", "A", "192.0.2.1")))), "InvalidInput",
 			[]string{"1 validation error detected: Value '256' at 'weight' failed to satisfy constraint: Member must have value between 0 and 255"}},
+		{"region", changes(create(latency("n", "eu-west-9", set("n.example.com", "A", "192.0.2.1")))), "InvalidInput",
+			[]string{"1 validation error detected: Value 'eu-west-9' at 'region' failed to satisfy constraint: Member must satisfy enum value set: [" +
+				"us-east-1, us-east-2, us-west-1, us-west-2, ca-central-1, eu-west-1, eu-west-2, eu-west-3, eu-central-1, eu-central-2, " +
+				"ap-southeast-1, ap-southeast-2, ap-southeast-3, ap-northeast-1, ap-northeast-2, ap-northeast-3, eu-north-1, sa-east-1, cn-north-1, " +
+				"cn-northwest-1, ap-east-1, me-south-1, me-central-1, ap-south-1, ap-south-2, af-south-1, eu-south-1, eu-south-2, ap-southeast-4, " +
+				"il-central-1, ca-west-1, ap-southeast-5, mx-central-1, ap-southeast-7, us-gov-east-1, us-gov-west-1, ap-east-2, ap-southeast-6, " +
+				"eusc-de-east-1]"}},
 		{"failover role", changes(create(failover("n", "THIRD", set("n.example.com", "A", "192.0.2.1")))), "InvalidInput",
 			[]string{"1 validation error detected: Value 'THIRD' at 'failover' failed to satisfy constraint: Member must satisfy enum value set: [PRIMARY, SECONDARY]"}},
 		{"negative TTL", changes(create(negative)), "InvalidInput",
