@@ -9,9 +9,9 @@ import (
 )
 
 // types are those whose claims ExternalDNS can tell by the claim's name, in
-// the order in which it tries them, and CAA. That one's claim it writes in the
+// the order in which it tries them (TLSA since v0.23), and CAA. That one's claim it writes in the
 // same way, and then takes for a claim of the old format of nothing.
-var types = [...]dns.Type{dns.A, dns.AAAA, dns.CNAME, dns.NS, dns.MX, dns.PTR, dns.SRV, dns.NAPTR, dns.TXT, dns.DNAME, dns.CAA}
+var types = [...]dns.Type{dns.A, dns.AAAA, dns.CNAME, dns.NS, dns.MX, dns.PTR, dns.SRV, dns.NAPTR, dns.TXT, dns.DNAME, "TLSA", dns.CAA}
 
 // form is one way to make the name of a claim out of an owner name: head and
 // tail go around its first label. Every format of ExternalDNS is a form.

@@ -94,6 +94,7 @@ func TestReads(t *testing.T) {
 		{txt: "a-team.example.com.", want: []Reading{{"team.example.com.", "A"}, {"a-team.example.com.", ""}}},
 		{txt: "mx-1.example.com.", want: []Reading{{"1.example.com.", "MX"}, {"mx-1.example.com.", ""}}},
 		{txt: "caa-www.example.com.", want: []Reading{{"www.example.com.", "CAA"}, {"caa-www.example.com.", ""}}},
+		{txt: "tlsa-_443._tcp.www.example.com.", want: []Reading{{"_443._tcp.www.example.com.", "TLSA"}, {"tlsa-_443._tcp.www.example.com.", ""}}},
 		{txt: "https-www.example.com.", want: []Reading{{"https-www.example.com.", ""}}},
 		{txt: "www.example.com.", want: []Reading{{"www.example.com.", ""}}},
 		{txt: "a-.example.com.", want: []Reading{{"a-.example.com.", ""}}},

@@ -163,13 +163,29 @@ func encrypt(name, text string) string {
 	return base64.StdEncoding.EncodeToString(gcm.Seal(nonce[:12:12], nonce[:12], zipped.Bytes(), nil))
 }
 
-// theirZone is the zone as a version leaves it.
+// makes reports whether a version makes a record: AAAA records are younger than
+// claims, those of aliases younger still, and where the older claim of a CNAME
+// would stand beside it DNS does not have it.
+func (v variant) makes(as version, r record) bool {
+	fields := strings.Fields(r.text)
+	switch {
+	case slices.Contains(fields, "AAAA"):
+		return as > v011 && (as >= v017 || fields[1] != "ALIAS")
+	case fields[3] == "CNAME":
+		return !slices.Contains(v.theirNames(as, r.text), fields[0]+"."+origin)
+	}
+	return true
+}
+
+// theirZone is the zone as a version leaves it, or may leave it: up to v0.17 the
+// older claim of a-team and the newer one of team collide, so that one of the two
+// was made by a version before that.
 func (v variant) theirZone(as version) string {
 	text := others
 	written := map[string]bool{} // a TXT that is there already is not made again, whatever it says
 	write := func(owner string, records []record) {
 		for _, r := range records {
-			if strings.Contains(r.text, "AAAA") && (as == v011 || as < v017 && strings.Contains(r.text, "ALIAS")) {
+			if !v.makes(as, r) {
 				continue
 			}
 			text += r.text + "\n"
