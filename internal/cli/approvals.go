@@ -20,8 +20,8 @@ import (
 // file beside its manifests, and on the Lease of its deployment.
 type approvals struct {
 	flags []string
-	dir   string      // of the manifests, "" if there are none
-	lease lease.Lease // whose Lease people write on, if there is one; may be nil
+	dir   string             // of the manifests, "" if there are none
+	board func() lease.Board // of the Lease on which people write, nil if none is read now; may be nil
 	once  bool
 	log   *slog.Logger
 }
@@ -30,7 +30,7 @@ var _ controller.Approvals = approvals{}
 
 // Given implements [controller.Approvals].
 func (a approvals) Given(context.Context) ([]string, error) {
-	if board := a.board(); board != nil {
+	if board := a.onLease(); board != nil {
 		return append(slices.Clone(a.flags), splitIDs(board.Read(approveKey))...), nil
 	}
 	if a.dir == "" {
@@ -45,7 +45,7 @@ func (a approvals) Spent(_ context.Context, id string) error {
 	if !a.once && slices.Contains(a.flags, id) {
 		a.log.Warn("take --approve=" + id + " out of the arguments: it has been acted on, and after a restart it would approve the same again")
 	}
-	if board := a.board(); board != nil {
+	if board := a.onLease(); board != nil {
 		left := splitIDs(board.Read(approveKey))
 		if slices.Contains(left, id) {
 			board.Write(approveKey, joinIDs(slices.DeleteFunc(left, func(other string) bool { return other == id })))
@@ -60,7 +60,7 @@ func (a approvals) Spent(_ context.Context, id string) error {
 
 // Command implements [controller.Approvals].
 func (a approvals) Command(id string) string {
-	if board := a.board(); board != nil {
+	if board := a.onLease(); board != nil {
 		namespace, name := board.Place()
 		return "kubectl -n " + namespace + " annotate --overwrite lease " + name + " " + approveKey + "=" + id
 	}
@@ -70,14 +70,30 @@ func (a approvals) Command(id string) string {
 	return "signpost approve " + id + " --objects=" + a.dir
 }
 
-// board returns the Lease's board; nil where there is none, or where leases are
-// forbidden, so that nothing on it is read.
-func (a approvals) board() lease.Board {
-	board, ok := a.lease.(lease.Board)
-	if !ok || a.lease.Status().Alone {
+func (a approvals) onLease() lease.Board {
+	if a.board == nil {
 		return nil
 	}
-	return board
+	return a.board()
+}
+
+// boardOf returns the board of the lease, or of the Lease that a process visits;
+// nil where there is none, or where leases are forbidden, so that nothing on it is
+// read.
+func boardOf(l lease.Lease, visit *lease.Visit) func() lease.Board {
+	return func() lease.Board {
+		if visit != nil {
+			if visit.Err() != nil {
+				return nil
+			}
+			return visit
+		}
+		board, ok := l.(lease.Board)
+		if !ok || l.Status().Alone {
+			return nil
+		}
+		return board
+	}
 }
 
 // approvalName is the file with approvals in a directory of manifests.

@@ -42,8 +42,9 @@ In a cluster the approval is an annotation on the Lease of the deployment that
 holds the ID, which is looked for in all namespaces, or in that of
 --lease-namespace. With --objects it is left in a file in that directory,
 ` + approvalName + `. A running Signpost looks every second while something is
-held, and takes the approval out when it has acted on it. One that has no Lease
-and reads no manifests takes --approve=ID among the arguments of "signpost run".`,
+held, one with --once at its next start, and takes the approval out when it has
+acted on it. One that has no Lease and reads no manifests takes --approve=ID
+among the arguments of "signpost run".`,
 		new: func() runner { return &approveCommand{} },
 	}
 }

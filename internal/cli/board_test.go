@@ -27,7 +27,7 @@ func (n *boarded) Status() lease.Status            { return lease.Status{Alone: 
 func TestApprovalsOnTheLease(t *testing.T) {
 	var log bytes.Buffer
 	l := &boarded{stands: map[string]string{approveKey: "aaaaaaaaaa, bbbbbbbbbb"}}
-	a := approvals{flags: []string{"cccccccccc"}, lease: l, log: slog.New(slog.NewTextHandler(&log, nil))}
+	a := approvals{flags: []string{"cccccccccc"}, board: boardOf(l, nil), log: slog.New(slog.NewTextHandler(&log, nil))}
 	given, err := a.Given(t.Context())
 	if d := cmp.Diff([]string{"cccccccccc", "aaaaaaaaaa", "bbbbbbbbbb"}, given); d != "" || err != nil {
 		t.Errorf("given (-want +got): %v\n%s", err, d)
@@ -55,7 +55,7 @@ func TestApprovalsOnTheLease(t *testing.T) {
 
 func TestMemoryOnTheLease(t *testing.T) {
 	var log bytes.Buffer
-	m := memory{&boarded{stands: map[string]string{}}, slog.New(slog.NewTextHandler(&log, nil))}
+	m := memory{&boarded{stands: map[string]string{}}, slog.New(slog.NewTextHandler(&log, nil)), false}
 	if _, known := m.Recall(); known {
 		t.Error("something is recalled that nobody left")
 	}

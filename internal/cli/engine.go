@@ -103,6 +103,7 @@ type engine struct {
 	metrics  *prometheus.Registry
 	recorder *events.Recorder   // nil: there are no Events
 	exposer  *expose.Controller // nil: none is asked for
+	visit    *lease.Visit       // nil: it contends for the lease, or there is none
 }
 
 // count returns what is counted, which begins with the first call.
@@ -146,6 +147,10 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if err != nil {
 		return nil, err
 	}
+	visit, err := o.visit(feed)
+	if err != nil {
+		return nil, err
+	}
 	p = zone.Sealed(p, o.rules.Seal)
 	counts := o.count()
 	recorder, err := o.recorder(feed, mine, counts, call.log)
@@ -162,7 +167,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	}
 	o.Site.Once = o.Once || o.DryRun
 	feed = site.With(feed, o.finder, o.Site, call.log)
-	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer}
+	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer, visit: visit}
 	rules := o.rules
 	rules.Traits = p.Traits()
 	rules.Traits.Batch = o.settings.Batch
@@ -170,12 +175,12 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		Feed: feed, Kinds: kinds, Deriver: o.deriver, Provider: p, Rules: rules, Lease: mine,
 		Pacing: o.settings.Pacing, DryRun: o.DryRun, Log: call.log, Metrics: counts,
 		MaxDeletes: o.settings.MaxDeletes, Grace: o.settings.DeleteGrace, OnHold: o.onHold,
-		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, lease: held, log: call.log},
+		Approvals: approvals{flags: o.Approve, dir: o.Objects.Objects, once: o.Once, board: boardOf(held, visit), log: call.log},
 	}
 	if recorder != nil {
 		config.Events = recorder
 	}
-	config.Memory = o.memory(held, call.log)
+	config.Memory = o.memory(held, visit, call.log)
 	e.Controller = controller.New(config)
 	return e, nil
 }
@@ -187,6 +192,9 @@ func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report,
 		if err := e.exposer.Once(ctx); err != nil {
 			return controller.Report{}, err
 		}
+	}
+	if e.visit != nil {
+		defer e.leave(ctx)
 	}
 	if o.Timeout == 0 {
 		return e.Once(ctx)
@@ -201,11 +209,21 @@ func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report,
 	return report, err
 }
 
+// leave leaves on the Lease what a process that made one pass has to say.
+func (e *engine) leave(ctx context.Context) {
+	if err := e.visit.Leave(ctx); err != nil {
+		e.Log.Warn("what is held cannot be left to the next start, which judges anew all that is pending then", "error", err)
+	}
+}
+
 // memory returns where what is held is left to the next leader or start; nil if
 // there is no such place.
-func (o *engineOptions) memory(mine lease.Lease, log *slog.Logger) controller.Memory {
+func (o *engineOptions) memory(mine lease.Lease, visit *lease.Visit, log *slog.Logger) controller.Memory {
+	if visit != nil {
+		return memory{visit, log, true}
+	}
 	if board, ok := mine.(lease.Board); ok {
-		return memory{board, log}
+		return memory{board, log, false}
 	}
 	if o.Objects.Objects != "" {
 		return heldIn(o.Objects.Objects, lease.Name(o.OwnerID, o.scope()...), log)
@@ -240,6 +258,16 @@ func (o *engineOptions) lease(feed objects.Feed, call *call) (lease.Lease, error
 		return lease.Alone(), nil
 	}
 	return lease.Open(o.Lease, cluster.Config(), lease.Name(o.OwnerID, o.scope()...), call.log)
+}
+
+// visit returns what is read and left on the Lease by a command that does not
+// contend for it.
+func (o *engineOptions) visit(feed objects.Feed) (*lease.Visit, error) {
+	cluster, ok := feed.(*objects.Cluster)
+	if !ok || !o.Once && !o.DryRun {
+		return nil, nil
+	}
+	return lease.OpenVisit(o.Lease, cluster.Config(), lease.Name(o.OwnerID, o.scope()...))
 }
 
 // scope is what tells deployments of one owner apart: what they read, where

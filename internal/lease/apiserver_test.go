@@ -17,6 +17,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
 )
 
 const leasesPath = "/apis/coordination.k8s.io/v1/namespaces/dns/leases"
@@ -109,7 +110,11 @@ func (s *apiServer) store(lease *coordinationv1.Lease) {
 	s.lease = lease.DeepCopy()
 	s.lease.TypeMeta = metav1.TypeMeta{APIVersion: "coordination.k8s.io/v1", Kind: "Lease"}
 	s.lease.ResourceVersion = strconv.Itoa(s.version)
-	if h := *lease.Spec.HolderIdentity; len(s.holders) == 0 || s.holders[len(s.holders)-1] != h {
+	h := ""
+	if lease.Spec.HolderIdentity != nil {
+		h = *lease.Spec.HolderIdentity
+	}
+	if len(s.holders) == 0 || s.holders[len(s.holders)-1] != h {
 		s.holders = append(s.holders, h)
 	}
 }
@@ -204,10 +209,17 @@ type contender struct {
 // back: then when it is told to.
 func contend(t *testing.T, server *apiServer, name string, held bool) *contender {
 	t.Helper()
+	return contendAs(t, server, name, held, nil)
+}
+
+// contendAs is contend for a process whose clients share a limit on their rate.
+func contendAs(t *testing.T, server *apiServer, name string, held bool, shared flowcontrol.RateLimiter) *contender {
+	t.Helper()
 	c := &contender{line: &line{server: server}, log: &logged{}, done: make(chan error, 1),
 		terms: make(chan context.Context, 100), leave: make(chan error, 1)}
 	c.line.connect()
-	config := &rest.Config{Host: "https://192.0.2.1:6443", Transport: c.line, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
+	config := &rest.Config{Host: "https://192.0.2.1:6443", Transport: c.line, ContentConfig: rest.ContentConfig{ContentType: "application/json"},
+		QPS: 1, Burst: 1, RateLimiter: shared}
 	var err error
 	if c.election, err = newElection(config, "dns", "signpost-test", name, slog.New(slog.NewTextHandler(c.log, nil))); err != nil {
 		t.Fatal(err)

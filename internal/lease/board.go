@@ -67,6 +67,18 @@ func (b *board) write(key, value string) {
 	b.pending[key] = value
 }
 
+// news reports whether something is to be written that does not stand there.
+func (b *board) news() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, value := range b.pending {
+		if b.stands[key] != value {
+			return true
+		}
+	}
+	return false
+}
+
 // wipe forgets what was not written.
 func (b *board) wipe() {
 	b.mu.Lock()

@@ -39,12 +39,15 @@ func newElection(config *rest.Config, namespace, name, identity string, log *slo
 			LeaseMeta:  metav1.ObjectMeta{Namespace: namespace, Name: name},
 			Client:     b,
 			LockConfig: resourcelock.ResourceLockConfig{Identity: identity},
-			Labels:     map[string]string{"app.kubernetes.io/name": "signpost"},
+			Labels:     labels(),
 		},
 		fence:  f,
 		teller: teller{log: log.With("lease", namespace+"/"+name), host: config.Host, namespace: namespace},
 	}}, nil
 }
+
+// labels are those of our Leases.
+func labels() map[string]string { return map[string]string{"app.kubernetes.io/name": "signpost"} }
 
 // ownConfig returns a config whose client shares neither a rate limit nor a
 // connection with others. HTTP/1.1 makes each try after a time-out a new

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/util/flowcontrol"
 )
 
 func wantLog(t *testing.T, c *contender, want ...string) {
@@ -75,6 +76,24 @@ func TestOneLeadsAndHandsOverAtItsEnd(t *testing.T) {
 	if longest > 1200*time.Millisecond {
 		t.Errorf("a hand-over took %v", longest)
 	}
+}
+
+// A process whose other requests exhaust their rate, as a flood of Events may, keeps
+// its lease.
+func TestOthersExhaustTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &apiServer{}
+		a := contendAs(t, server, "a", false, flowcontrol.NewFakeNeverRateLimiter())
+		a.awaitTerm(t)
+		for range 3600 {
+			time.Sleep(time.Second)
+			if err := a.Check(5 * time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.stop(t)
+		wantLog(t, a, `level=INFO msg="became leader" identity=a`, `level=INFO msg="gave up the lease"`)
+	})
 }
 
 // A leader that is gone without a word, or can do nothing any more.

@@ -95,7 +95,7 @@ const account = "/var/run/secrets/kubernetes.io/serviceaccount/"
 // and where the config is not that of the Pod's service account, unless the
 // options name a lease. It connects to nothing yet.
 func Open(o Options, config *rest.Config, name string, log *slog.Logger) (Lease, error) {
-	if config == nil || o.Name == "" && config.BearerTokenFile != account+"token" {
+	if !o.used(config) {
 		return Alone(), nil
 	}
 	if o.Name != "" {
@@ -110,6 +110,11 @@ func Open(o Options, config *rest.Config, name string, log *slog.Logger) (Lease,
 		return nil, err
 	}
 	return newElection(config, namespace, name, identity, log)
+}
+
+// used reports whether there is a Lease to contend for.
+func (o Options) used(config *rest.Config) bool {
+	return config != nil && (o.Name != "" || config.BearerTokenFile == account+"token")
 }
 
 func (o Options) namespace() (string, error) {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/signpost-dns/signpost/internal/emulator"
+	"github.com/signpost-dns/signpost/test/e2e/cluster"
 )
 
 const (
@@ -90,17 +91,7 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 		t.Fatalf("the second leader deletes what the first held:\n%s", second.log())
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, path, "approve", id, "--lease-namespace="+w.Name, "--kubeconfig="+approver.Kubeconfig)
-	cmd.Env = w.env
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Approved "+id+" on the Lease "+w.Name+"/signpost.") {
-		t.Fatalf("signpost approve: %v\n%s", err, out)
-	}
+	w.approve(approver, id)
 	const theirs = "theirs.example.com. 60 A 192.0.2.9"
 	want := []string{theirs}
 	for _, h := range others {
@@ -131,6 +122,61 @@ func TestHoldOutlivesItsLeader(t *testing.T) {
 	w.awaitZone(w.zone, theirs)
 	third.await("the approval 0123456789 fits nothing that is held")
 	w.awaitLease(func(l *coordinationv1.Lease) bool { return l.Annotations["signpost.dev/approve"] == "0123456789" })
+}
+
+// With --once, too, what is held stays held for the next start, and goes when it is
+// approved on the Lease. While nothing is held there is none.
+func TestHoldOutlivesOnce(t *testing.T) {
+	w := newWorld(t)
+	w.user = w.User(publishedRole + "---" + leaseRole)
+	approver := w.User(approverRole)
+	args := flags("--policy=sync", "--lease-name=signpost", "--lease-namespace="+w.Name)
+	hosts := func(prefix string, n int) (all []string) {
+		for i := range n {
+			all = append(all, fmt.Sprint(prefix, i))
+		}
+		return all
+	}
+	w.Apply(severalHosts("goes", hosts("a", 12)...) + "---" + severalHosts("stays", hosts("b", 18)...))
+	w.mustOnce(args...)
+	var leases coordinationv1.LeaseList
+	if err := w.Client.List(t.Context(), &leases, client.InNamespace(w.Name)); err != nil || len(leases.Items) > 0 {
+		t.Errorf("there are Leases though nothing is held: %v, %v", leases.Items, err)
+	}
+	w.Delete("ingress/goes")
+	code, log := w.once(args...)
+	held := regexp.MustCompile(`12 deletions are held in example.com \(([0-9a-f]{10})\)`).FindStringSubmatch(log)
+	if code != 3 || held == nil {
+		t.Fatalf("exit code %d, want 3 for what is held:\n%s", code, log)
+	}
+	w.Apply(severalHosts("more", hosts("c", 20)...)) // 12 of 50 would be few
+	if code, log := w.once(args...); code != 3 || strings.Contains(log, "DELETE") || !strings.Contains(log, held[1]) {
+		t.Errorf("exit code %d, want 3 for what is held still:\n%s", code, log)
+	}
+	w.approve(approver, held[1])
+	if log := w.mustOnce(args...); strings.Count(log, "Desired change: DELETE") != 24 {
+		t.Errorf("what was approved does not go:\n%s", log)
+	}
+	w.awaitLease(func(l *coordinationv1.Lease) bool { _, given := l.Annotations["signpost.dev/approve"]; return !given })
+	if code, log := w.once(args...); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, log)
+	}
+}
+
+// approve runs "signpost approve".
+func (w *world) approve(as *cluster.User, id string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	path, err := program()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, path, "approve", id, "--lease-namespace="+w.Name, "--kubeconfig="+as.Kubeconfig)
+	cmd.Env = w.env
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Approved "+id+" on the Lease "+w.Name+"/signpost.") {
+		w.t.Fatalf("signpost approve: %v\n%s", err, out)
+	}
 }
 
 // awaitLease waits until the Lease is as wanted.
