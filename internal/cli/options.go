@@ -203,7 +203,7 @@ func ownerError(flag, owner string, err error) error {
 
 // types returns the managed types that are not excluded.
 func (o *Options) types() ([]dns.Type, error) {
-	known := []string{"A", "AAAA", "CNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT"}
+	known := []string{"A", "AAAA", "CAA", "CNAME", "DNAME", "MX", "NAPTR", "NS", "PTR", "SRV", "TXT"}
 	check := func(flag string, types []string) error {
 		for _, t := range types {
 			if slices.Contains(known, t) {

@@ -164,7 +164,7 @@ func TestSettingsRefuse(t *testing.T) {
 		{usual + "--managed-record-types=cname", `--managed-record-types: "cname" is no type of record set`,
 			"write it in capitals: --managed-record-types=CNAME"},
 		{usual + "--exclude-record-types=ALIAS", `--exclude-record-types: "ALIAS" is no type of record set`,
-			"the types are A, AAAA, CNAME, MX, NAPTR, NS, PTR, SRV, TXT"},
+			"the types are A, AAAA, CAA, CNAME, DNAME, MX, NAPTR, NS, PTR, SRV, TXT"},
 		{usual + "--managed-record-types=A --exclude-record-types=A", "no type of record set is left to manage",
 			"take some away from --exclude-record-types, or leave --managed-record-types out for A, AAAA and CNAME"},
 		{usual + "--max-deletes=many", `--max-deletes: "many" is neither a share nor a number`, limits},

@@ -68,6 +68,7 @@ func TestRefusalsOfExternalDNS(t *testing.T) {
 		"--registry=noop --txt-owner-id= --txt-encrypt-enabled --txt-encrypt-aes-key=short",
 		"--policy=", // its own word, where ours is upsert-only
 		"--source=ingress --source=ingress",
+		"--managed-record-types=CAA --managed-record-types=DNAME --managed-record-types=MX --managed-record-types=NAPTR --exclude-record-types=SRV",
 	} {
 		if _, err := judge(append(strings.Fields(fine), "--source=service", "--provider=aws"), nil); err != nil {
 			t.Errorf("%s: %v", fine, err)
