@@ -235,17 +235,13 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	}
 	before := c.holds.set(now, g.IDs())
 	// What is let go from a hold may wait anew, at names that were not looked at.
-	loose, waits := before.ID != "" && before.ID != now.ID, map[dns.Name]bool{}
-	for _, r := range refusals {
-		if r.Reason == plan.Grace {
-			loose, waits[r.Key.Name] = true, true
-		}
-	}
+	loose := before.ID != "" && before.ID != now.ID ||
+		slices.ContainsFunc(refusals, func(r plan.Refusal) bool { return r.Reason == plan.Grace })
 	if loose {
 		k.mu.Lock()
 		for n, due := range g.Names() {
-			// It may have been over before the synchronisation was.
-			if due.After(time.Now()) || waits[n] && !due.IsZero() {
+			// It may have been over before the synchronisation was. What was tried in vain waits already.
+			if due.After(time.Now()) || !due.IsZero() && !k.owed.has(n) {
 				k.owed.wait(due, n)
 			}
 		}

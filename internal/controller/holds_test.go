@@ -16,6 +16,8 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
+	"github.com/signpost-dns/signpost/internal/provider/memory"
 )
 
 // consent is where people approve, for a test.
@@ -306,6 +308,29 @@ func TestWhatIsHeldIsWantedAgain(t *testing.T) {
 		}
 		wait(10 * time.Second)
 		if standing(cloud) != 17 {
+			t.Errorf("the zone holds %q", listing(cloud, example))
+		}
+	})
+}
+
+// The rest of a hold waits its grace time anew, also where a write goes on for longer than that: none of it is forgotten.
+func TestHoldEndsDuringASlowWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _, _ := guardedWorld(t, cloud, 10*time.Second)
+		w.begin(many(1, 20)...)
+		w.remove(many(1, 12)...)
+		wait(time.Minute)
+		began := time.Now()
+		cloud.faults(func(c memory.Call) error {
+			if c.Op == "Apply" && time.Since(began) < 30*time.Second {
+				return &provider.Error{Kind: provider.ErrThrottled, Op: c.Op, Cause: errors.New("rate exceeded")}
+			}
+			return nil
+		}, nil)
+		w.apply(append(many(2, 3), service("01", "01.example.com", "192.0.2.9"))...)
+		wait(2 * time.Minute)
+		if standing(cloud) != 11 {
 			t.Errorf("the zone holds %q", listing(cloud, example))
 		}
 	})

@@ -73,6 +73,22 @@ func (c *Controller) hold(resource string) string {
 	return c.lookups.hold(label)
 }
 
+// uncertain returns the labels of which nothing absent is certain.
+func (l *lookups) uncertain() map[string]bool {
+	labels := map[string]bool{}
+	for _, kind := range l.opened {
+		if l.status[kind].Synced {
+			continue
+		}
+		for of, relied := range l.relied {
+			if relied[kind] > 0 {
+				labels[of] = true
+			}
+		}
+	}
+	return labels
+}
+
 // reads reports whether some source, chosen or not, reads objects of a kind. What other programs and "signpost publish-ip"
 // claim under an owner id that is also ours is not.
 func (c *Controller) reads(label string) bool {

@@ -71,6 +71,12 @@ func (o *owed) wait(due time.Time, n dns.Name) {
 	}
 }
 
+// has reports whether a name is owed.
+func (o *owed) has(n dns.Name) bool {
+	_, known := o.tries[n]
+	return known
+}
+
 // failing reports whether any name was tried in vain.
 func (o *owed) failing() bool {
 	for _, t := range o.tries {

@@ -18,6 +18,7 @@ func (c *Controller) receive() (touched []dns.Name, since time.Time) {
 	events, kinds, since := c.inbox.fetch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	uncertain := c.lookups.uncertain()
 	released := c.learn(kinds)
 	c.learnOpened(kinds)
 	c.lookups.take(events, kinds)
@@ -26,9 +27,12 @@ func (c *Controller) receive() (touched []dns.Name, since time.Time) {
 		touched = append(touched, c.derive(r)...)
 		released = released || unclear && c.index.unknowns[c.label(r)] == ""
 	}
-	if released {
-		// A source that is read again, or an object that is understood again, may
-		// release names that only claims tell of.
+	for label := range c.lookups.uncertain() {
+		delete(uncertain, label)
+	}
+	if released || len(uncertain) > 0 {
+		// A source that is read again, with all that it relies on, or an object that
+		// is understood again, may release names that only claims tell of.
 		for _, k := range c.keepers {
 			k.replan()
 		}

@@ -3,13 +3,17 @@ package controller_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/provider/memory"
@@ -206,6 +210,37 @@ func TestFrozenKind(t *testing.T) {
 			t.Errorf("source errors: %v", n)
 		}
 	})
+}
+
+// TestFrozenLookup: what goes while a kind cannot be read that others rely on goes when that is read again, and when nobody relies on
+// it any more.
+func TestFrozenLookup(t *testing.T) {
+	namespaces := schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}
+	for what, end := range map[string]func(*world){
+		"it is read again": func(w *world) { w.status(namespaces, synced) },
+		"nobody relies on it": func(w *world) {
+			w.remove(service("other", ""))
+			w.remove(service("another", ""))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cloud := newCloud(example)
+				w, _ := newWorld(t, cloud, nil)
+				w.begin(service("old", "old.example.com", "192.0.2.1"), service("other", "other.example.com", "192.0.2.2"),
+					service("another", "other.example.com", "192.0.2.2"))
+				w.status(namespaces, objects.Status{Reason: "no answer"})
+				w.remove(service("old", ""))
+				wait(time.Hour)
+				holds(t, cloud, example, "old A 192.0.2.1", "other A 192.0.2.2")
+				end(w)
+				wait(time.Minute)
+				if slices.Contains(listing(cloud, example), "old A 192.0.2.1") {
+					t.Errorf("the zone holds %q", listing(cloud, example))
+				}
+			})
+		})
+	}
 }
 
 // What an object held when it became unknown stays as it was, also where it
