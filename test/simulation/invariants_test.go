@@ -172,7 +172,8 @@ func (w *world) judgeCause(p *process, z *zone, before contents, k key, late boo
 		if seen.Before(p.began) {
 			seen = time.Time{}
 		}
-		if since := w.wantedSince[wantedKey{place{z.id, k.name}, k.typ, kind}]; !since.IsZero() && since.Before(seen) && !w.lied(seen) {
+		if since := w.wantedSince[wantedKey{place{z.id, k.name}, k.typ, kind}]; !since.IsZero() && since.Before(seen) && !w.lied(seen) &&
+			!w.yields(z, before, k, seen) {
 			w.fail("%s deleted %s in %s, which %s have wanted since %s and which it must have seen", p.name, k, z, kind, w.clock(since))
 		}
 		if kindOf(resource) != kind {

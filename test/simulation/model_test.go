@@ -90,11 +90,11 @@ func (o *object) sets(z *zone, name string) map[string]content {
 }
 
 // stands returns what is ours at a name, by type, and who is named as having asked for it.
-func (z *zone) stands(name string) (map[string]content, map[string]string) {
+func (z *zone) stands(in contents, name string) (map[string]content, map[string]string) {
 	sets, named := map[string]content{}, map[string]string{}
 	for _, typ := range []string{"A", "AAAA", "CNAME"} {
-		s, ok := z.now[key{name, typ, ""}]
-		of, resource := z.ownerOf(z.now, key{name, typ, ""})
+		s, ok := in[key{name, typ, ""}]
+		of, resource := z.ownerOf(in, key{name, typ, ""})
 		if !ok || of != owner {
 			continue
 		}
@@ -162,7 +162,7 @@ func (w *world) judgement() []string {
 		}
 		for name := range names {
 			if why := w.judge(z, name, asked[place{z.id, name}]); why != "" {
-				have, named := z.stands(name)
+				have, named := z.stands(z.now, name)
 				wrong = append(wrong, fmt.Sprintf("%s: %s: %s; have %v of %v", z, name, why, have, named))
 			}
 		}
@@ -187,7 +187,7 @@ func (z *zone) used(at key, asked map[place][]*object) bool {
 }
 
 func (w *world) judge(z *zone, name string, by []*object) string {
-	have, named := z.stands(name)
+	have, named := z.stands(z.now, name)
 	switch {
 	case z.obstructed(name), w.spoilt(z, name):
 		return "" // what stands there, and whether it is touched, is watched with every call
@@ -287,11 +287,11 @@ func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(v string) bool { return !slices.Contains(b, v) })
 }
 
-// reckon keeps since when each name and type has been wanted in the API server. It is called after each change of an object.
+// reckon keeps since when each name and type has been wanted in the API server, and by whom. It is called after each change of an object.
 func (w *world) reckon() {
 	now := time.Now()
-	wanted := map[wantedKey]bool{}
-	for p, by := range w.asked() {
+	wanted, asked := map[wantedKey]bool{}, w.asked()
+	for p, by := range asked {
 		for _, o := range by {
 			for typ := range o.sets(w.zone(p.zone), p.name) {
 				wanted[wantedKey{p, typ, o.kind()}] = true
@@ -306,6 +306,7 @@ func (w *world) reckon() {
 		}
 	}
 	maps.DeleteFunc(w.wantedSince, func(k wantedKey, _ time.Time) bool { return !wanted[k] })
+	w.ask(asked)
 	for resource, o := range w.objects {
 		if o.unknown && w.unknownSince[resource].IsZero() {
 			w.unknownSince[resource] = now
@@ -322,4 +323,51 @@ func (w *world) reckon() {
 type wantedKey struct {
 	place
 	typ, kind string
+}
+
+// asker is an object that asks for a name, as it is or was until some time.
+type asker struct {
+	*object
+	until time.Time // zero: it asks still
+}
+
+// remembered is how long askers are remembered: longer than a process lives by what it saw long ago.
+const remembered = 2 * time.Hour
+
+// ask notes who asks for which name from now on.
+func (w *world) ask(asked map[place][]*object) {
+	for p, all := range w.askers {
+		w.askers[p] = slices.DeleteFunc(all, func(a *asker) bool {
+			if a.until.IsZero() && !slices.Contains(asked[p], a.object) {
+				a.until = time.Now()
+			}
+			return !a.until.IsZero() && time.Since(a.until) > remembered
+		})
+	}
+	for p, by := range asked {
+		for _, o := range by {
+			if !slices.ContainsFunc(w.askers[p], func(a *asker) bool { return a.object == o }) {
+				w.askers[p] = append(w.askers[p], &asker{object: o})
+			}
+		}
+	}
+}
+
+// yields reports whether a set went for the sake of those who hold the name: of objects that contradict each other some get all that
+// they ask for, and the others nothing. Those who asked for the set had not got what they asked for, and somebody who asks for
+// something else, by what has been there to see since some time, has.
+func (w *world) yields(z *zone, before contents, k key, seen time.Time) bool {
+	had, _ := z.stands(before, k.name)
+	has, _ := z.stands(z.now, k.name)
+	holders := false
+	for _, a := range w.askers[place{z.id, k.name}] {
+		_, asks := a.sets(z, k.name)[k.typ]
+		switch {
+		case asks && a.until.IsZero() && a.satisfied(z, k.name, had):
+			return false
+		case !asks && (a.until.IsZero() || a.until.After(seen)):
+			holders = holders || a.satisfied(z, k.name, has)
+		}
+	}
+	return holders
 }

@@ -158,9 +158,11 @@ func TestSimulation(t *testing.T) {
 						continue
 					}
 					replay := fmt.Sprintf("seed %d %s\nreplay: go test ./test/simulation -run TestSimulation -seed=%d -hours=%v", s, verdict, s, *hours)
-					t.Errorf("%s\n%s", w.story(), replay)
-					if *progress {
-						fmt.Fprintf(os.Stderr, "\n%s\n", replay)
+					if *progress { // at once: the test tells at its end
+						fmt.Fprintf(os.Stderr, "\n%s\n%s\n", w.story(), replay)
+						t.Error(replay)
+					} else {
+						t.Errorf("%s\n%s", w.story(), replay)
 					}
 				}
 			})
