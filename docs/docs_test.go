@@ -59,12 +59,16 @@ func TestEveryReasonIsExplained(t *testing.T) {
 // TestLinksLeadSomewhere checks the relative links of the README and the docs.
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#]+?)(?:#[^)]*)?\)`)
-	routing, err := filepath.Glob("routing/*.md")
-	if err != nil {
-		t.Fatal(err)
+	var more []string
+	for _, dir := range []string{"routing/*.md", "sources/*.md"} {
+		found, err := filepath.Glob(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more = append(more, found...)
 	}
-	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "from-externaldns.md", "externaldns-defects.md", "route53.md", "sources/service.md"}
-	for _, page := range append(pages, routing...) {
+	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "from-externaldns.md", "externaldns-defects.md", "route53.md"}
+	for _, page := range append(pages, more...) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package source_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,23 +12,40 @@ import (
 	"github.com/signpost-dns/signpost/internal/dns"
 )
 
-// documented is the flags under which the examples are read.
+// documented is the flags under which the examples are read, if no others are
+// given.
 const documented = "--source=service,ingress,gateway-httproute,crd"
 
+// withoutExamples are the pages of docs/sources that tell of no object.
+var withoutExamples = []string{"README.md", "differences.md"}
+
 // TestDocumentation derives every object in docs/sources (a block fenced as
-// yaml) and compares it with the block fenced as zone behind it.
+// yaml) under the flags before it (a block fenced as flags), and compares it with
+// the block fenced as zone behind it.
 func TestDocumentation(t *testing.T) {
-	for _, name := range []string{"service.md", "ingress.md", "gateway.md", "dnsendpoint.md"} {
-		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(filepath.Join("..", "..", "docs", "sources", name))
+	pages, err := filepath.Glob(filepath.Join("..", "..", "docs", "sources", "*.md"))
+	if err != nil || len(pages) == 0 {
+		t.Fatalf("no pages: %v", err)
+	}
+	for _, page := range pages {
+		if slices.Contains(withoutExamples, filepath.Base(page)) {
+			continue
+		}
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			text, err := os.ReadFile(page)
 			if err != nil {
 				t.Fatal(err)
 			}
-			examples := strings.Split(string(text), "\n```yaml\n")[1:]
-			if len(examples) == 0 {
+			parts := strings.Split(string(text), "\n```yaml\n")
+			if len(parts) == 1 {
 				t.Fatal("no examples")
 			}
-			for _, example := range examples {
+			for i, example := range parts[1:] {
+				flags := documented
+				if _, given, ok := strings.Cut(parts[i], "\n```flags\n"); ok {
+					flags, _, _ = strings.Cut(given, "\n```")
+					flags = "'" + strings.ReplaceAll(flags, " --", "\n'--")
+				}
 				object, rest, ok := strings.Cut(example, "\n```\n")
 				_, result, found := strings.Cut(rest, "\n```zone\n")
 				result, _, closed := strings.Cut(result, "```")
@@ -35,7 +53,7 @@ func TestDocumentation(t *testing.T) {
 					t.Fatalf("no result for\n%s", example)
 				}
 				var sets []dns.RecordSet
-				for _, d := range derive(t, documented, object) {
+				for _, d := range derive(t, flags, object) {
 					if len(d.intent.Problems) > 0 {
 						t.Errorf("%s: problems %v", d.label, d.intent.Problems)
 					}

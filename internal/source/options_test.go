@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -50,6 +51,21 @@ func TestOptionsValidate(t *testing.T) {
 		{name: "prefix of nothing", give: source.Options{AnnotationPrefix: "/"}, want: []string{"--annotation-prefix=/"}},
 		{name: "class twice", give: source.Options{IngressClass: []string{"nginx"}, AnnotationFilter: "kubernetes.io/ingress.class=nginx"},
 			want: []string{"--ingress-class", "kubernetes.io/ingress.class", "keep --ingress-class"}},
+		{name: "an address as a network", give: source.Options{TargetNetFilter: []string{"192.0.2.1"}},
+			want: []string{"--target-net-filter=192.0.2.1", "is no network", "192.0.2.0/24"}},
+		{name: "networks in one flag", give: source.Options{ExcludeTargetNets: []string{"192.0.2.0/24,10.0.0.0/8"}},
+			want: []string{"--exclude-target-net=192.0.2.0/24,10.0.0.0/8", "one a flag"}},
+		{name: "networks", give: source.Options{TargetNetFilter: []string{"192.0.2.1/24", "2001:db8::/32"}, NAT64Networks: []string{"64:ff9b::/96"}}},
+		{name: "NAT64 of another size", give: source.Options{NAT64Networks: []string{"64:ff9b::/64"}}, want: []string{"--nat64-networks", "96 bits"}},
+		{name: "NAT64 of IPv4", give: source.Options{NAT64Networks: []string{"192.0.2.0/24"}}, want: []string{"--nat64-networks", "IPv6"}},
+		{name: "TTL below zero", give: source.Options{MinTTL: -time.Second}, want: []string{"--min-ttl=-1s", "not negative"}},
+		{name: "TTL too large", give: source.Options{MinTTL: 1 << 31 * time.Second}, want: []string{"--min-ttl", "at most 2147483647"}},
+		{name: "bad default target", give: source.Options{DefaultTargets: []string{"http://x"}}, want: []string{"--default-targets=http://x"}},
+		{name: "forced without defaults", give: source.Options{ForceDefaultTargets: true}, want: []string{"--force-default-targets", "give --default-targets too"}},
+		{name: "bad template", give: source.Options{FQDNTemplate: []string{"{{.Name"}}, want: []string{"--fqdn-template", "{{.Name}}.example.com"}},
+		{name: "unknown function", give: source.Options{FQDNTargetTemplate: []string{"{{upper .Name}}"}}, want: []string{"--fqdn-target-template", "upper"}},
+		{name: "no annotation and no template", give: source.Options{IgnoreHostname: true}, want: []string{"--ignore-hostname-annotation", "give --fqdn-template too"}},
+		{name: "bad domain of Pods", give: source.Options{PodSourceDomain: "a..b"}, want: []string{"--pod-source-domain=a..b"}},
 		{name: "all at once", give: source.Options{LabelFilter: "a in", AnnotationPrefix: "x", ServiceTypeFilter: []string{"x"}},
 			want: []string{"--label-filter", "--annotation-prefix", "--service-type-filter"}},
 	}
