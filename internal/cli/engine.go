@@ -51,10 +51,10 @@ type engineOptions struct {
 }
 
 func (o *engineOptions) check() (err error) {
-	if err := o.Expose.check(); err != nil {
+	if o.settings, err = o.Settings(); err != nil {
 		return err
 	}
-	if o.settings, err = o.Settings(); err != nil {
+	if err := o.Expose.check(o.settings.Sources); err != nil {
 		return err
 	}
 	if o.rules, err = o.settings.rules(); err != nil {

@@ -3,10 +3,10 @@ package cli
 import (
 	"context"
 	"errors"
-
-	"k8s.io/client-go/kubernetes"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/signpost-dns/signpost/internal/events"
 	"github.com/signpost-dns/signpost/internal/expose"
@@ -23,9 +23,12 @@ type exposeOptions struct {
 	ClusterName string `name:"cluster-name" group:"expose" placeholder:"NAME" help:"With --firewall=ec2, tells this cluster's security group from others. Not given: what the tags KubernetesCluster or kubernetes.io/cluster/NAME of the instances say."`
 }
 
-func (o exposeOptions) check() error {
-	if !o.Expose && (o.Firewall != "" || o.ClusterName != "") {
+func (o exposeOptions) check(sources []string) error {
+	switch {
+	case !o.Expose && (o.Firewall != "" || o.ClusterName != ""):
 		return errorf("add --expose", "--firewall and --cluster-name mean nothing without --expose")
+	case o.Expose && !slices.Contains(sources, "service"):
+		return errorf("add --source=service", "--expose needs the source service, which points names at what is exposed")
 	}
 	return nil
 }
@@ -43,8 +46,8 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 	if err != nil {
 		return nil, errorf("check --kubeconfig and --server", "connect for --expose: %w", err)
 	}
-	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(),
-		May: func() error { return mine.Check(lease.Slack) }}
+	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(o.Objects.Namespace),
+		Takes: o.deriver.Takes, LeastTTL: o.Source.MinTTL, May: func() error { return mine.Check(lease.Slack) }}
 	if o.Expose.Firewall != "" {
 		onEC2 := o.Expose.Firewall == "ec2"
 		c.OnEC2 = &onEC2
@@ -60,8 +63,9 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 	return c, nil
 }
 
-// firewall makes the firewall when it is first known which, and keeps it.
-func (o exposeOptions) firewall() func(context.Context, bool) (expose.Firewall, error) {
+// firewall makes the firewall when it is first known which, and keeps it. One that sees the Services of a namespace alone
+// has groups of its own.
+func (o exposeOptions) firewall(namespace string) func(context.Context, bool) (expose.Firewall, error) {
 	var made *ec2.Firewall
 	return func(ctx context.Context, onEC2 bool) (expose.Firewall, error) {
 		if !onEC2 {
@@ -69,7 +73,7 @@ func (o exposeOptions) firewall() func(context.Context, bool) (expose.Firewall, 
 		}
 		if made == nil {
 			var err error
-			if made, err = ec2.New(ctx, o.ClusterName); err != nil {
+			if made, err = ec2.New(ctx, ec2.Scope{Cluster: o.ClusterName, Namespace: namespace}); err != nil {
 				return nil, err
 			}
 		}

@@ -73,6 +73,17 @@ func (e *engine) preview(ctx context.Context) (string, error) {
 	return e.exposer.Preview(ctx)
 }
 
+// logPreview logs what would become of Services on node addresses.
+func (e *engine) logPreview(ctx context.Context, call *call) {
+	text, err := e.preview(ctx)
+	for line := range strings.Lines(text) {
+		call.log.Info("Services on node addresses: " + strings.TrimSuffix(line, "\n"))
+	}
+	if err != nil {
+		call.log.Warn("what would become of Services on node addresses cannot be told", "error", err, "hint", hintOf(err))
+	}
+}
+
 func (c *planCommand) print(call *call, report controller.Report, exposure string) error {
 	if c.Output == "json" {
 		out := jsonReport(report)

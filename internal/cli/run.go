@@ -46,6 +46,9 @@ func (c *runCommand) Run(ctx context.Context, call *call) error {
 	if err != nil {
 		return err
 	}
+	if c.DryRun {
+		e.logPreview(ctx, call)
+	}
 	if c.Once {
 		report, err := c.once(ctx, e)
 		errs := []error{err}

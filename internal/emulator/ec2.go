@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -233,7 +234,24 @@ func (s *Server) describeInstances(q *request, a *answer) (any, *Error) {
 			doc.Reservations = append(doc.Reservations, xmlReservation{[]xmlInstance{s.instanceXML(i)}})
 		}
 	}
-	return doc, nil
+	doc.Reservations, doc.NextToken, e = page(q, doc.Reservations, s.cfg.EC2PageSize)
+	return doc, e
+}
+
+// page returns the part of the items that a call asks for, and how to ask for the next.
+func page[T any](q *request, items []T, size int) ([]T, string, *Error) {
+	from := 0
+	if token := q.query.Get("NextToken"); token != "" {
+		n, err := strconv.Atoi(strings.TrimPrefix(token, "page-"))
+		if err != nil || n > len(items) {
+			return nil, "", refuse(http.StatusBadRequest, "InvalidParameterValue", "Invalid value '%s' for nextToken.", token)
+		}
+		from = n
+	}
+	if size == 0 || from+size >= len(items) {
+		return items[from:], "", nil
+	}
+	return items[from : from+size], fmt.Sprintf("page-%d", from+size), nil
 }
 
 func (s *Server) describeGroups(q *request, a *answer) (any, *Error) {
@@ -257,7 +275,8 @@ func (s *Server) describeGroups(q *request, a *answer) (any, *Error) {
 			doc.Groups = append(doc.Groups, groupXML(g))
 		}
 	}
-	return doc, nil
+	doc.Groups, doc.NextToken, e = page(q, doc.Groups, s.cfg.EC2PageSize)
+	return doc, e
 }
 
 // group finds a group that calls can see yet.

@@ -50,6 +50,7 @@ type xmlInstances struct {
 	XMLName      xml.Name         `xml:"http://ec2.amazonaws.com/doc/2016-11-15/ DescribeInstancesResponse"`
 	RequestID    string           `xml:"requestId"`
 	Reservations []xmlReservation `xml:"reservationSet>item"`
+	NextToken    string           `xml:"nextToken,omitempty"`
 }
 
 type xmlRange struct {
@@ -80,6 +81,7 @@ type xmlGroups struct {
 	XMLName   xml.Name   `xml:"http://ec2.amazonaws.com/doc/2016-11-15/ DescribeSecurityGroupsResponse"`
 	RequestID string     `xml:"requestId"`
 	Groups    []xmlGroup `xml:"securityGroupInfo>item"`
+	NextToken string     `xml:"nextToken,omitempty"`
 }
 
 type xmlCreateGroup struct {

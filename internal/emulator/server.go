@@ -51,6 +51,8 @@ type Config struct {
 	// HealthChecks are the IDs of the health checks that the account has; a record set that names another one is refused
 	// with NoSuchHealthCheck.
 	HealthChecks []string
+	// EC2PageSize is how many groups or instances one call describes at most; 0 is all.
+	EC2PageSize int
 	// EC2Delay is how long a new security group is not found yet.
 	EC2Delay time.Duration
 	// Log, if not nil, gets a line for every call.

@@ -33,8 +33,35 @@ const (
 	finalizer           = prefix + "node-address"
 )
 
-// TTL is the time to live of names that say none, in seconds, as external-ips had it.
-const TTL = 300
+// controllerName is what the annotation controller may say, as ExternalDNS's does.
+const controllerName = "dns-controller"
+
+// usualTTL is the time to live of names whose Service says none, as external-ips had it.
+const usualTTL = 300 * time.Second
+
+// remembered returns how long the world may remember a name of a Service: its time to live, which is the longest of
+// those that any tool's annotations give it. Names that no annotation gives one have the usual one, or the least if that
+// is longer.
+func remembered(s *corev1.Service, least time.Duration) time.Duration {
+	var longest time.Duration
+	for _, prefix := range []string{prefix, compatPrefix, "external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/"} {
+		text := strings.TrimSpace(s.Annotations[prefix+"ttl"])
+		if text == "" {
+			continue
+		}
+		if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+			longest = max(longest, time.Duration(n)*time.Second)
+		} else if d, err := time.ParseDuration(text); err == nil {
+			longest = max(longest, d)
+		} else {
+			longest = max(longest, usualTTL, least)
+		}
+	}
+	if longest == 0 {
+		return max(usualTTL, least)
+	}
+	return longest
+}
 
 // Mode is how a Service learns of its addresses.
 type Mode string
@@ -60,7 +87,6 @@ type Ask struct {
 	Mode            Mode
 	Selector        labels.Selector // of nodes
 	Max             int             // nodes; 0: all that are fit
-	TTL             time.Duration
 	Ports           []Port
 	Sources         []netip.Prefix // who is let in
 	Local           bool           // externalTrafficPolicy: Local
@@ -80,9 +106,9 @@ func (a *Ask) older(b *Ask) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 }
 
-// Read returns what a Service asks for; nil if it asks for nothing, or is being deleted.
+// Read returns what a Service asks for; nil if it asks for nothing, is another controller's, or is being deleted.
 func Read(s *corev1.Service) *Ask {
-	a := &Ask{Namespace: s.Namespace, Name: s.Name, Created: s.CreationTimestamp.Time, TTL: TTL * time.Second, Selector: labels.Everything(),
+	a := &Ask{Namespace: s.Namespace, Name: s.Name, Created: s.CreationTimestamp.Time, Selector: labels.Everything(),
 		Local: s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal}
 	key := prefix
 	switch _, compatible := s.Annotations[compatPrefix+"hostname"]; {
@@ -93,6 +119,9 @@ func Read(s *corev1.Service) *Ask {
 	case compatible && s.Spec.LoadBalancerClass == nil:
 		a.Mode, key = ExternalIPs, compatPrefix
 	default:
+		return nil
+	}
+	if by := s.Annotations[key+"controller"]; by != "" && by != controllerName {
 		return nil
 	}
 	a.annotations(s.Annotations, key)
@@ -131,14 +160,6 @@ func (a *Ask) annotations(notes map[string]string, prefix string) {
 		}
 		a.Max = max(n, 0)
 		break
-	}
-	if text, ok := notes[prefix+"ttl"]; ok {
-		n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 31)
-		if err != nil || n == 0 {
-			a.problem(plan.BadTTL, "annotation %sttl: %q is no number of seconds; %d is used", prefix, text, TTL)
-		} else {
-			a.TTL = time.Duration(n) * time.Second
-		}
 	}
 }
 

@@ -53,7 +53,7 @@ func newFarm(t *testing.T, cfg emulator.Config, nodes int) *farm {
 	for n := 1; n <= nodes; n++ {
 		f.addNode(n, base)
 	}
-	firewall := ec2.NewStatic("http://ec2", f.srv.RoundTripper(), "")
+	firewall := ec2.NewStatic("http://ec2", f.srv.RoundTripper(), ec2.Scope{})
 	f.Controller = &expose.Controller{
 		Client:   f.client,
 		Firewall: func(context.Context, bool) (expose.Firewall, error) { return firewall, nil },
@@ -333,9 +333,6 @@ func TestMistakes(t *testing.T) {
 		{"maxips is no number", func(f *farm) {
 			f.service("udp", func(s *corev1.Service) { s.Annotations[compat+"maxips"] = "two" })
 		}, stands, `BadAnnotation annotation ` + compat + `maxips: "two" is not a number of nodes`},
-		{"the ttl is no number", func(f *farm) {
-			f.service("udp", func(s *corev1.Service) { s.Annotations[compat+"ttl"] = "soon" })
-		}, stands, "BadTTL"},
 		{"no node has a providerID", func(f *farm) {
 			for _, n := range []string{"n1", "n2"} {
 				f.node(n, func(n *corev1.Node) { n.Spec.ProviderID = "" })

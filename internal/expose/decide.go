@@ -28,6 +28,8 @@ type Member struct {
 	Public   []netip.Addr `json:"public"`
 	State    State        `json:"state"`
 	Until    time.Time    `json:"until,omitzero"`
+
+	guessed bool // nothing notes that its way was opened
 }
 
 // slack is how much longer than its TTL a name is taken to be remembered: DNS itself takes a moment to change.
@@ -37,7 +39,8 @@ const slack = 30 * time.Second
 type Known struct {
 	Ask     *Ask
 	Members []Member
-	Deleted bool // it waits to be gone: nothing is left to wait for
+	Deleted bool          // it waits to be gone: nothing is left to wait for
+	TTL     time.Duration // for which its names may be remembered
 	// Endpoints are the names of nodes with a ready endpoint of the Service; nil if that is not known.
 	Endpoints map[string]bool
 }
@@ -52,8 +55,8 @@ type Choice struct {
 // Decide chooses the nodes of every Service, by its name as [Ask] prints it. What it decides is done by
 // [Controller]; a member is [Serving] only when that has opened its way.
 //
-// Nodes that serve a Service go on to as long as they are fit, so that names change as little as can be. Of Services that want the same port of one node the
-// older has it.
+// Nodes that serve a Service go on to as long as they are fit, so that names change as little as can be. Of Services
+// that want the same port of one node the older has it.
 func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choice {
 	nodes = slices.Clone(nodes)
 	slices.SortFunc(nodes, older)
@@ -65,7 +68,7 @@ func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choi
 			continue
 		}
 		if k.Ask == nil {
-			out[name] = settle(now, k, nil, TTL*time.Second)
+			out[name] = settle(now, k, nil)
 			continue
 		}
 		order = append(order, k.Ask)
@@ -128,11 +131,12 @@ func choose(now time.Time, k Known, nodes []Node, taken map[string]map[Port]stri
 	if len(fit) == 0 && len(conflicts) == 0 {
 		return Choice{Members: k.Members, Problems: problems}
 	}
+	fit = reached(fit, k)
 	rank(fit, k)
 	if ask.Max > 0 && len(fit) > ask.Max {
 		fit = fit[:ask.Max]
 	}
-	choice := settle(now, k, fit, ask.TTL)
+	choice := settle(now, k, fit)
 	choice.Problems = problems
 	return choice
 }
@@ -155,31 +159,49 @@ func list(texts []string) string {
 	return strings.Join(texts, "; ")
 }
 
-// rank puts nodes first that traffic needs, then those that serve, then the oldest. With externalTrafficPolicy Local a
-// node without an endpoint drops what comes.
+// reached leaves, with externalTrafficPolicy Local, only nodes with an endpoint of the Service: others drop what comes.
+// While none has one, as when the only Pod is replaced, those stay that serve.
+func reached(fit []Node, k Known) []Node {
+	if !k.Ask.Local {
+		return fit
+	}
+	only := func(keep func(Node) bool) []Node {
+		return slices.DeleteFunc(slices.Clone(fit), func(n Node) bool { return !keep(n) })
+	}
+	if with := only(func(n Node) bool { return k.Endpoints[n.Name] }); len(with) > 0 {
+		return with
+	}
+	if serving := only(k.serves); len(serving) > 0 {
+		return serving
+	}
+	return fit
+}
+
+// serves reports whether a node is a member that stays.
+func (k Known) serves(n Node) bool {
+	return slices.ContainsFunc(k.Members, func(m Member) bool { return m.Node == n.Name && m.State != Leaving })
+}
+
+// rank puts nodes first that serve, then the oldest.
 func rank(fit []Node, k Known) {
 	class := func(n Node) int {
-		c := 0
-		if k.Ask.Local && k.Endpoints != nil && !k.Endpoints[n.Name] {
-			c += 2
+		if k.serves(n) {
+			return 0
 		}
-		if !slices.ContainsFunc(k.Members, func(m Member) bool { return m.Node == n.Name && m.State != Leaving }) {
-			c++
-		}
-		return c
+		return 1
 	}
 	slices.SortStableFunc(fit, func(a, b Node) int { return class(a) - class(b) })
 }
 
 // settle makes members of the chosen nodes, and has the others leave. While a chosen one is not open yet the others
 // stay where they are: names must point somewhere.
-func settle(now time.Time, k Known, chosen []Node, ttl time.Duration) Choice {
+func settle(now time.Time, k Known, chosen []Node) Choice {
 	var choice Choice
 	opening := false
 	for _, n := range chosen {
 		m := Member{Node: n.Name, Instance: n.Instance, Internal: n.Internal, Public: n.Public, State: Opening}
 		i := slices.IndexFunc(k.Members, func(old Member) bool { return old.Node == n.Name })
-		if i >= 0 && same(k.Members[i], m) && k.Members[i].State == Serving {
+		if i >= 0 && same(k.Members[i], m) && k.Members[i].State == Serving && !k.Members[i].guessed {
 			m.State = Serving
 		}
 		opening = opening || m.State == Opening
@@ -194,7 +216,7 @@ func settle(now time.Time, k Known, chosen []Node, ttl time.Duration) Choice {
 			continue
 		case m.State == Serving && opening:
 		case m.State == Serving:
-			m.State, m.Until = Leaving, now.Add(ttl+slack)
+			m.State, m.Until = Leaving, now.Add(k.TTL+slack)
 		case !now.Before(m.Until):
 			continue
 		}

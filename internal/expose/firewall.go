@@ -41,6 +41,17 @@ func (w *Want) Add(ask *Ask, members []Member) {
 	}
 }
 
+// sort makes a want the same, however it was gathered.
+func (w *Want) sort() {
+	for _, services := range w.Rules {
+		slices.Sort(services)
+	}
+	for _, services := range w.Instances {
+		slices.Sort(services)
+	}
+	slices.Sort(w.Cluster)
+}
+
 // Firewall decides what reaches the nodes.
 type Firewall interface {
 	// Plan reads what stands and returns what makes it as wanted. It changes nothing.

@@ -22,14 +22,15 @@ type Node struct {
 	Name     string
 	Created  time.Time
 	Labels   labels.Set
-	Internal []netip.Addr
+	Internal []netip.Addr // to which packets are sent when they come to it
 	Public   []netip.Addr // where the world reaches it
 	Instance string       // id of the EC2 instance, "" if it is none
 	Unfit    string       // why it cannot be chosen, "" if it can
 }
 
-// ReadNode returns a node. With a firewall of EC2 it must be an EC2 instance with a public address; without one, a node
-// without an external address is reached at its internal ones.
+// ReadNode returns a node. On EC2, which translates public addresses to internal ones, it must be an instance with a
+// public address. Elsewhere nobody knows what is translated: packets are taken at all its addresses, and a node without
+// an external one is reached at its internal ones.
 func ReadNode(n *corev1.Node, onEC2 bool) Node {
 	out := Node{Name: n.Name, Created: n.CreationTimestamp.Time, Labels: n.Labels, Instance: instanceID(n.Spec.ProviderID)}
 	for _, a := range n.Status.Addresses {
@@ -42,8 +43,11 @@ func ReadNode(n *corev1.Node, onEC2 bool) Node {
 			out.Public = append(out.Public, addr)
 		}
 	}
-	if !onEC2 && len(out.Public) == 0 {
+	switch {
+	case !onEC2 && len(out.Public) == 0:
 		out.Public = out.Internal
+	case !onEC2:
+		out.Internal = slices.Concat(out.Internal, out.Public)
 	}
 	out.Unfit = unfit(n, out, onEC2)
 	return out

@@ -59,7 +59,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			return nil, err
 		}
 		e, err := endpoints.Lister().List(labels.Everything())
-		return newWorld(s, n, e, c.OnEC2), err
+		return c.newWorld(s, n, e), err
 	}
 	return c.loop(ctx, happened, read)
 }
@@ -125,7 +125,7 @@ func (c *Controller) list(ctx context.Context) (*world, error) {
 	for i := range endpoints.Items {
 		e = append(e, &endpoints.Items[i])
 	}
-	return newWorld(s, n, e, c.OnEC2), nil
+	return c.newWorld(s, n, e), nil
 }
 
 // Once makes one pass.

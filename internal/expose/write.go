@@ -14,69 +14,47 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// readMembers reads what a Service notes.
-func readMembers(s *corev1.Service) ([]Member, error) {
-	text, ok := s.Annotations[membersAnnotation]
-	if !ok {
-		return nil, nil
-	}
-	var out []Member
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		return nil, fmt.Errorf("%s: annotation %s cannot be read; take it away, and the Service is exposed anew: %w", nameOf(s), membersAnnotation, err)
-	}
-	return out, nil
-}
-
-// prepare puts the finalizer on Services before anything is opened for them.
-func (c *Controller) prepare(ctx context.Context, w *world, choices map[string]Choice) error {
-	for name, s := range w.services {
-		if s.DeletionTimestamp != nil || len(choices[name].Members) == 0 || slices.Contains(s.Finalizers, finalizer) {
-			continue
-		}
-		next := s.DeepCopy()
-		next.Finalizers = append(next.Finalizers, finalizer)
-		if err := c.update(ctx, w, name, next); err != nil {
-			return err
-		}
-	}
-	return nil
+// readMembers reads what a Service notes; false if it notes nothing that can be read.
+func readMembers(s *corev1.Service) (out []Member, ok bool) {
+	text, noted := s.Annotations[membersAnnotation]
+	return out, noted && json.Unmarshal([]byte(text), &out) == nil
 }
 
 // update writes an object, as it was read.
-func (c *Controller) update(ctx context.Context, w *world, name string, next *corev1.Service) error {
-	if err := c.May(); err != nil {
+func (p *pass) update(ctx context.Context, name string, next *corev1.Service) error {
+	if err := p.May(); err != nil {
 		return err
 	}
-	written, err := c.Client.CoreV1().Services(next.Namespace).Update(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
+	written, err := p.Client.CoreV1().Services(next.Namespace).Update(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
 	if apierrors.IsNotFound(err) && next.DeletionTimestamp != nil {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("update %s: %w", name, err)
 	}
-	w.services[name] = written
+	p.services[name] = written
 	return nil
 }
 
 // write makes a Service hold its members: first the addresses at which it takes traffic, then what names point at.
-func (c *Controller) write(ctx context.Context, w *world, name string, k Known, members []Member) (wrote bool, err error) {
-	s := w.services[name]
+func (p *pass) write(ctx context.Context, name string, members []Member) (wrote bool, err error) {
+	s, k := p.services[name], p.known[name]
 	if next, changed := withStatus(s, k, members); changed {
-		if err := c.May(); err != nil {
+		if err := p.May(); err != nil {
 			return false, err
 		}
-		written, err := c.Client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
+		written, err := p.Client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
 		if err != nil {
 			return false, fmt.Errorf("update the status of %s: %w", name, err)
 		}
-		w.services[name], s, wrote = written, written, true
+		p.services[name], s, wrote = written, written, true
 	}
 	next := s.DeepCopy()
-	w.note(next, k, members)
+	note(next, k, members)
 	if equality.Semantic.DeepEqual(s, next) {
 		return wrote, nil
 	}
-	return true, c.update(ctx, w, name, next)
+	return true, p.update(ctx, name, next)
 }
 
 // withStatus returns the Service with the addresses in its status, if it learns of them there.
@@ -98,7 +76,7 @@ func withStatus(s *corev1.Service, k Known, members []Member) (*corev1.Service, 
 }
 
 // note writes annotations and spec.externalIPs.
-func (w *world) note(s *corev1.Service, k Known, members []Member) {
+func note(s *corev1.Service, k Known, members []Member) {
 	if k.Ask == nil && len(members) == 0 && s.DeletionTimestamp == nil {
 		delete(s.Annotations, PublishedAnnotation)
 	} else if !k.Deleted {
@@ -117,25 +95,19 @@ func (w *world) note(s *corev1.Service, k Known, members []Member) {
 	}
 	compatible := k.Ask != nil && k.Ask.Mode == ExternalIPs
 	if compatible || k.Ask == nil {
-		s.Spec.ExternalIPs = w.externalIPs(s, k, members, compatible)
+		s.Spec.ExternalIPs = externalIPs(s, k, members, compatible)
 	}
 }
 
-// externalIPs keeps what is not ours: what is no address of a node, and once we have members, of a former one.
-func (w *world) externalIPs(s *corev1.Service, k Known, members []Member, compatible bool) []string {
+// externalIPs keeps what is not ours: what is no address of a member, now or before.
+func externalIPs(s *corev1.Service, k Known, members []Member, compatible bool) []string {
 	var out []string
 	if compatible {
 		for _, a := range Addresses(members) {
 			out = append(out, a.String())
 		}
 	}
-	var ours []netip.Addr
-	ours = append(ours, Addresses(k.Members)...)
-	if compatible && len(k.Members) == 0 { // external-ips wrote addresses of nodes, and left no note
-		for _, n := range w.nodes {
-			ours = append(ours, n.Internal...)
-		}
-	}
+	ours := Addresses(k.Members)
 	for _, text := range s.Spec.ExternalIPs {
 		a, err := netip.ParseAddr(text)
 		if err == nil && slices.Contains(ours, a) || slices.Contains(out, text) {
@@ -154,19 +126,14 @@ func texts(addrs []netip.Addr) string {
 	return strings.Join(out, ",")
 }
 
-// release takes the finalizer off Services that ask for nothing and for which nothing is open any more.
-func (c *Controller) release(ctx context.Context, w *world, known map[string]Known, after map[string][]Member) error {
-	for name, k := range known {
-		s := w.services[name]
-		i := slices.Index(s.Finalizers, finalizer)
-		if i < 0 || k.Ask != nil || len(after[name]) > 0 {
-			continue
-		}
-		next := s.DeepCopy()
-		next.Finalizers = slices.Delete(next.Finalizers, i, i+1)
-		if err := c.update(ctx, w, name, next); err != nil {
-			return err
-		}
+// release takes the finalizer off a Service that asks for nothing and for which nothing is open any more.
+func (p *pass) release(ctx context.Context, name string) error {
+	s := p.services[name]
+	i := slices.Index(s.Finalizers, finalizer)
+	if i < 0 || p.known[name].Ask != nil || len(p.after[name]) > 0 {
+		return nil
 	}
-	return nil
+	next := s.DeepCopy()
+	next.Finalizers = slices.Delete(next.Finalizers, i, i+1)
+	return p.update(ctx, name, next)
 }

@@ -26,10 +26,18 @@ const (
 // onNodes reports whether a Service is reached on the addresses of nodes. What stands in its status and its externalIPs
 // are then addresses inside the cluster's network, at which no name shall point.
 func (d *Deriver) onNodes(s *corev1.Service) bool {
-	_, noted := s.Annotations[publishedAnnotation]
+	if _, noted := s.Annotations[publishedAnnotation]; noted {
+		return true
+	}
+	others := func(prefix string) bool {
+		by := s.Annotations[prefix+controllerKey]
+		return by != "" && by != ourController
+	}
+	if class := s.Spec.LoadBalancerClass; class != nil {
+		return *class == nodeAddressClass && !others(ownPrefix)
+	}
 	_, compatible := s.Annotations[externalIPsPrefix+hostnameKey]
-	class := s.Spec.LoadBalancerClass
-	return noted || class != nil && *class == nodeAddressClass || compatible && class == nil && d.exposing
+	return compatible && d.exposing && !others(externalIPsPrefix)
 }
 
 // published returns the addresses of the nodes that are open for a Service.
@@ -41,18 +49,27 @@ func (d *Deriver) published(r *draft, s *corev1.Service) targets {
 	return r.targets("annotation "+publishedAnnotation, appendSet(nil, strings.Split(value, ",")...))
 }
 
-// exposedNames reads the names of annotations that only such Services have, and the times to live that go with them.
+// exposedNames reads the names of annotations that only such Services have, and the time to live that goes with them.
 func (r *draft) exposedNames(annotations map[string]string) []dns.Name {
 	var names []dns.Name
 	for _, prefix := range []string{ownPrefix, externalIPsPrefix} {
+		ttl := note{key: prefix + ttlKey, value: annotations[prefix+ttlKey]}
 		n := note{key: prefix + hostnameKey, value: annotations[prefix+hostnameKey]}
-		if n.value == "" {
-			continue
+		if n.value != "" {
+			names = append(names, r.names(n.where(), r.list(n, plan.BadHostname)...)...)
+			if prefix == externalIPsPrefix {
+				ttl.value = cmp.Or(ttl.value, externalIPsTTL)
+			}
 		}
-		if _, ok := r.notes.get(ttlKey); !ok {
-			r.notes.byKey[ttlKey] = note{key: prefix + ttlKey, value: cmp.Or(annotations[prefix+ttlKey], externalIPsTTL)}
+		if _, given := r.notes.get(ttlKey); !given && ttl.value != "" {
+			r.notes.byKey[ttlKey] = ttl
 		}
-		names = append(names, r.names(n.where(), r.list(n, plan.BadHostname)...)...)
 	}
 	return names
+}
+
+// Takes reports whether the options and the annotations of a Service leave it to this program.
+func (d *Deriver) Takes(s *corev1.Service) bool {
+	_, ok := d.begin("service", s, nil)
+	return ok && d.takesType(s)
 }

@@ -20,48 +20,56 @@ import (
 	"github.com/signpost-dns/signpost/internal/expose"
 )
 
-// Firewall is the security groups of a cluster. Make it with [New] or [NewStatic].
+// Firewall is the security groups of a cluster, or of one of its namespaces. Make it with [New] or [NewStatic].
 type Firewall struct {
-	client  *client
-	cluster string
+	client *client
+	Scope
+}
+
+// Scope says whose security groups they are.
+type Scope struct {
+	Cluster   string // "": as tags of the instances name it
+	Namespace string // whose Services alone are exposed; "": those of all
 }
 
 var _ expose.Firewall = (*Firewall)(nil)
 
-// New returns the firewall of the cluster, by what the SDK's default configuration finds. Where that finds no region
-// it is an error.
-func New(ctx context.Context, cluster string) (*Firewall, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithEC2IMDSRegion())
+// New returns the firewall by what the SDK's default configuration finds. Where that finds no region it is an error.
+func New(ctx context.Context, scope Scope) (*Firewall, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)
 	}
-	if cfg.Region == "" {
-		return nil, &regionError{}
+	if cfg.Region == "" { // the instance that this runs on is most likely one of the cluster's
+		if cfg, err = config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithEC2IMDSRegion()); err != nil {
+			return nil, &regionError{err}
+		}
 	}
 	hc := cfg.HTTPClient
 	if hc == nil {
 		hc = awshttp.NewBuildableClient()
 	}
-	return &Firewall{cluster: cluster, client: &client{url: endpoint(cfg), region: cfg.Region, credentials: cfg.Credentials,
+	return &Firewall{Scope: scope, client: &client{url: endpoint(cfg), region: cfg.Region, credentials: cfg.Credentials,
 		http: hc, signer: v4.NewSigner()}}, nil
 }
 
-type regionError struct{}
+type regionError struct{ error }
 
-func (*regionError) Error() string {
-	return "the AWS region is not known, in which the nodes' security groups are"
+func (e *regionError) Error() string {
+	return "the AWS region is not known, in which the nodes' security groups are: " + e.error.Error()
 }
-func (*regionError) Hint() string { return "set AWS_REGION, such as AWS_REGION=eu-west-1" }
+func (e *regionError) Unwrap() error { return e.error }
+func (*regionError) Hint() string    { return "set AWS_REGION, such as AWS_REGION=eu-west-1" }
 
 // NewStatic returns the firewall at a server that checks no credentials, as an emulator does.
-func NewStatic(url string, transport http.RoundTripper, cluster string) *Firewall {
-	return &Firewall{cluster: cluster, client: &client{url: url, region: "us-east-1", http: &http.Client{Transport: transport},
+func NewStatic(url string, transport http.RoundTripper, scope Scope) *Firewall {
+	return &Firewall{Scope: scope, client: &client{url: url, region: "us-east-1", http: &http.Client{Transport: transport},
 		credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("signpost", "signpost", "")), signer: v4.NewSigner()}}
 }
 
 // Plan implements [expose.Firewall].
 func (f *Firewall) Plan(ctx context.Context, want expose.Want) (expose.Steps, error) {
-	if err := f.discover(ctx, want); err != nil || f.cluster == "" {
+	if err := f.discover(ctx, want); err != nil || f.Cluster == "" {
 		return expose.Steps{}, err
 	}
 	s, err := f.read(ctx, want)
@@ -80,7 +88,7 @@ const (
 // discover learns the name of the cluster from the tags of its instances, unless it was given. While there is no
 // instance there is nothing to open, and nothing that was.
 func (f *Firewall) discover(ctx context.Context, want expose.Want) error {
-	if f.cluster != "" || len(want.Cluster) == 0 {
+	if f.Cluster != "" || len(want.Cluster) == 0 {
 		return nil
 	}
 	s := state{instances: map[string]instance{}}
@@ -89,12 +97,12 @@ func (f *Firewall) discover(ctx context.Context, want expose.Want) error {
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.instances)) {
 		tags := s.instances[id].tags
-		if f.cluster = tags[clusterTag]; f.cluster != "" {
+		if f.Cluster = tags[clusterTag]; f.Cluster != "" {
 			return nil
 		}
 		for _, key := range slices.Sorted(maps.Keys(tags)) {
 			if name, ok := strings.CutPrefix(key, clusterTagPrefix); ok && name != "" {
-				f.cluster = name
+				f.Cluster = name
 				return nil
 			}
 		}
@@ -197,26 +205,32 @@ func (d *differ) openIn(vpc string) {
 			if g.id == "" {
 				return fmt.Errorf("security group %s could not be made", g.name)
 			}
-			return d.setGroups(ctx, i, append(d.kept(i), g.id))
+			err := d.setGroups(ctx, i, append(slices.Clone(i.groups), g.id))
+			if room := d.others(i); isCode(err, "SecurityGroupsPerInterfaceLimitExceeded") && len(room) < len(i.groups) {
+				err = d.setGroups(ctx, i, append(room, g.id))
+			}
+			return err
 		})
 	}
 }
 
 func compareRules(a, b expose.Rule) int { return cmp.Compare(a.String(), b.String()) }
 
-// kept are the groups of an instance but those of ours that it need not be in. Groups of external-ips stay until the
-// closing steps, or make room in the same call where the limit is near.
-func (d *differ) kept(i instance) []string {
+// others are the groups of an instance but those of external-ips, which make room where there is a limit.
+func (d *differ) others(i instance) []string {
 	return slices.DeleteFunc(slices.Clone(i.groups), func(id string) bool {
 		return slices.ContainsFunc(d.state.groups, func(g group) bool { return g.id == id && g.compat })
 	})
 }
 
-// close takes away what nobody asks for: rules of ours, our group on instances, groups that are on none, and the groups
-// of external-ips.
+// close takes away what nobody asks for: rules of ours, our group on instances, groups that are on none, and once nothing
+// is left to open the groups of external-ips.
 func (d *differ) close() {
 	for i := range d.state.groups {
 		g := &d.state.groups[i]
+		if g.compat && len(d.steps.Open) > 0 {
+			continue
+		}
 		wanted := !g.compat && d.own[g.vpc] == g && slices.Contains(d.vpcs(), g.vpc)
 		for _, id := range slices.Sorted(maps.Keys(d.state.instances)) {
 			i := d.state.instances[id]
@@ -277,13 +291,13 @@ func (d *differ) detach(i instance, g *group) {
 // create makes a group, with its tag in the same call: none of ours is ever without it.
 func (f *Firewall) create(ctx context.Context, g *group) error {
 	q := call("GroupName", g.name, "GroupDescription", "Ports of Services on node addresses, kept by Signpost", "VpcId", g.vpc,
-		"TagSpecification.1.ResourceType", "security-group", "TagSpecification.1.Tag.1.Key", f.tag(), "TagSpecification.1.Tag.1.Value", f.cluster)
+		"TagSpecification.1.ResourceType", "security-group", "TagSpecification.1.Tag.1.Key", f.tag(), "TagSpecification.1.Tag.1.Value", f.tagValue())
 	var made struct {
 		ID string `xml:"groupId"`
 	}
 	if err := f.client.do(ctx, "CreateSecurityGroup", q, &made); err != nil {
 		if isCode(err, "InvalidGroup.Duplicate") {
-			return fmt.Errorf("%w; if it stays so it lacks the tag %s=%s: tag it, or delete it", err, f.tag(), f.cluster)
+			return fmt.Errorf("%w; if it stays so it lacks the tag %s=%s: tag it, or delete it", err, f.tag(), f.tagValue())
 		}
 		return err
 	}

@@ -3,7 +3,6 @@ package ec2
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -47,28 +46,32 @@ type xmlTag struct {
 }
 
 type xmlGroups struct {
-	Groups []struct {
-		ID          string `xml:"groupId"`
-		Name        string `xml:"groupName"`
-		VPC         string `xml:"vpcId"`
-		Permissions []struct {
-			Protocol string `xml:"ipProtocol"`
-			From     int32  `xml:"fromPort"`
-			To       int32  `xml:"toPort"`
-			IPv4     []struct {
-				CIDR        string `xml:"cidrIp"`
-				Description string `xml:"description"`
-			} `xml:"ipRanges>item"`
-			IPv6 []struct {
-				CIDR        string `xml:"cidrIpv6"`
-				Description string `xml:"description"`
-			} `xml:"ipv6Ranges>item"`
-		} `xml:"ipPermissions>item"`
-		Tags []xmlTag `xml:"tagSet>item"`
-	} `xml:"securityGroupInfo>item"`
+	Next   string     `xml:"nextToken"`
+	Groups []xmlGroup `xml:"securityGroupInfo>item"`
+}
+
+type xmlGroup struct {
+	ID          string `xml:"groupId"`
+	Name        string `xml:"groupName"`
+	VPC         string `xml:"vpcId"`
+	Permissions []struct {
+		Protocol string `xml:"ipProtocol"`
+		From     int32  `xml:"fromPort"`
+		To       int32  `xml:"toPort"`
+		IPv4     []struct {
+			CIDR        string `xml:"cidrIp"`
+			Description string `xml:"description"`
+		} `xml:"ipRanges>item"`
+		IPv6 []struct {
+			CIDR        string `xml:"cidrIpv6"`
+			Description string `xml:"description"`
+		} `xml:"ipv6Ranges>item"`
+	} `xml:"ipPermissions>item"`
+	Tags []xmlTag `xml:"tagSet>item"`
 }
 
 type xmlInstances struct {
+	Next         string `xml:"nextToken"`
 	Reservations []struct {
 		Instances []struct {
 			ID     string `xml:"instanceId"`
@@ -94,14 +97,22 @@ func (f *Firewall) read(ctx context.Context, want expose.Want) (state, error) {
 	s := state{instances: map[string]instance{}}
 	keys := call()
 	keys.filter(1, "tag-key", f.tag(), f.compatTag())
-	var answer xmlGroups
-	if err := f.client.do(ctx, "DescribeSecurityGroups", keys, &answer); err != nil {
-		return s, err
+	var all []xmlGroup
+	for {
+		var page xmlGroups
+		if err := f.client.do(ctx, "DescribeSecurityGroups", keys, &page); err != nil {
+			return s, err
+		}
+		all = append(all, page.Groups...)
+		if page.Next == "" {
+			break
+		}
+		keys.Set("NextToken", page.Next)
 	}
 	var ids []string
-	for _, g := range answer.Groups {
-		compat := !slices.Contains(g.Tags, xmlTag{f.tag(), f.cluster})
-		if compat && (!slices.Contains(g.Tags, xmlTag{f.compatTag(), "owned"}) || !strings.HasSuffix(g.Name, "."+f.cluster)) {
+	for _, g := range all {
+		compat := !slices.Contains(g.Tags, xmlTag{f.tag(), f.tagValue()})
+		if compat && (!slices.Contains(g.Tags, xmlTag{f.compatTag(), "owned"}) || !f.compatName(g.Name)) {
 			continue
 		}
 		one := group{id: g.ID, name: g.Name, vpc: g.VPC, compat: compat}
@@ -143,38 +154,77 @@ func (f *Firewall) instances(ctx context.Context, s *state, filter string, value
 	for part := range slices.Chunk(values, chunk) {
 		q := call()
 		q.filter(1, filter, part...)
-		var answer xmlInstances
-		if err := f.client.do(ctx, "DescribeInstances", q, &answer); err != nil {
+		if err := f.pages(ctx, q, s); err != nil {
 			return err
-		}
-		for _, r := range answer.Reservations {
-			for _, i := range r.Instances {
-				if i.State == "terminated" || i.State == "shutting-down" {
-					continue
-				}
-				one := instance{id: i.ID, vpc: i.VPC, tags: map[string]string{}}
-				for _, g := range i.Groups {
-					one.groups = append(one.groups, g.ID)
-				}
-				for _, t := range i.Tags {
-					one.tags[t.Key] = t.Value
-				}
-				for _, n := range i.Interfaces {
-					if len(i.Interfaces) > 1 && n.Index == 0 {
-						one.eni, one.groups = n.ID, nil
-						for _, g := range n.Groups {
-							one.groups = append(one.groups, g.ID)
-						}
-					}
-				}
-				s.instances[i.ID] = one
-			}
 		}
 	}
 	return nil
 }
 
-func (f *Firewall) tag() string       { return "signpost.dev/cluster" }
-func (f *Firewall) compatTag() string { return "external-ips/" + f.cluster }
+// pages reads all pages of instances.
+func (f *Firewall) pages(ctx context.Context, q form, s *state) error {
+	for {
+		var page xmlInstances
+		if err := f.client.do(ctx, "DescribeInstances", q, &page); err != nil {
+			return err
+		}
+		s.add(page)
+		if page.Next == "" {
+			return nil
+		}
+		q.Set("NextToken", page.Next)
+	}
+}
 
-func (f *Firewall) groupName() string { return fmt.Sprintf("signpost-%s", f.cluster) }
+// add notes the instances of a page that are not gone.
+func (s *state) add(page xmlInstances) {
+	for _, r := range page.Reservations {
+		for _, i := range r.Instances {
+			if i.State == "terminated" || i.State == "shutting-down" {
+				continue
+			}
+			one := instance{id: i.ID, vpc: i.VPC, tags: map[string]string{}}
+			for _, g := range i.Groups {
+				one.groups = append(one.groups, g.ID)
+			}
+			for _, t := range i.Tags {
+				one.tags[t.Key] = t.Value
+			}
+			for _, n := range i.Interfaces {
+				if len(i.Interfaces) > 1 && n.Index == 0 {
+					one.eni, one.groups = n.ID, nil
+					for _, g := range n.Groups {
+						one.groups = append(one.groups, g.ID)
+					}
+				}
+			}
+			s.instances[i.ID] = one
+		}
+	}
+}
+
+func (f *Firewall) tag() string       { return "signpost.dev/cluster" }
+func (f *Firewall) compatTag() string { return "external-ips/" + f.Cluster }
+
+// tagValue tells the groups of a namespace from those of the cluster.
+func (f *Firewall) tagValue() string {
+	if f.Namespace == "" {
+		return f.Cluster
+	}
+	return f.Cluster + "/" + f.Namespace
+}
+
+func (f *Firewall) groupName() string {
+	return "signpost-" + strings.ReplaceAll(f.tagValue(), "/", "-")
+}
+
+// compatName reports whether external-ips gave a group of ours its name: SERVICE.NAMESPACE.CLUSTER, without the
+// namespace where that is "default".
+func (f *Firewall) compatName(name string) bool {
+	object, ok := strings.CutSuffix(name, "."+f.Cluster)
+	_, namespace, other := strings.Cut(object, ".")
+	if !other {
+		namespace = "default"
+	}
+	return ok && (f.Namespace == "" || f.Namespace == namespace)
+}

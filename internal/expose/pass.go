@@ -1,0 +1,190 @@
+package expose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// pass is one turn of the controller: from what is known to what shall be, as far as that is possible now.
+//
+// Of every Service, what it had and what it shall have is opened; then it is written; then what nobody needs any more is
+// closed. What fails for one Service stops no other.
+type pass struct {
+	*Controller
+	*world
+	known         map[string]Known
+	choices       map[string]Choice
+	before, after map[string][]Member // what must be open before Services are written, and after
+	failed        failures
+	wrote         bool
+}
+
+// failures are errors by Service, and there by instance, "" being all.
+type failures map[string]map[string]error
+
+func (f failures) add(name, instance string, err error) {
+	if f[name] == nil {
+		f[name] = map[string]error{}
+	}
+	f[name][instance] = err
+}
+
+// joined returns each error once.
+func (f failures) joined() error {
+	seen := map[string]bool{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		for _, instance := range slices.Sorted(maps.Keys(f[name])) {
+			if err := f[name][instance]; !seen[err.Error()] {
+				seen[err.Error()] = true
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pass makes one, and returns when to look again; zero: when something happens.
+func (c *Controller) pass(ctx context.Context, w *world) (time.Time, error) {
+	p := &pass{Controller: c, world: w, known: w.known(), before: map[string][]Member{}, after: map[string][]Member{}, failed: failures{}}
+	p.choices = Decide(time.Now(), p.known, w.nodes)
+	err := p.run(ctx)
+	p.tell(p)
+	var again time.Time
+	for _, choice := range p.choices {
+		if !choice.Again.IsZero() && (again.IsZero() || choice.Again.Before(again)) {
+			again = choice.Again
+		}
+	}
+	return again, errors.Join(p.failed.joined(), err)
+}
+
+func (p *pass) run(ctx context.Context) error {
+	names := slices.Sorted(maps.Keys(p.known))
+	failAll := func(err error) {
+		for _, name := range names {
+			p.failed.add(name, "", err)
+		}
+	}
+	firewall, err := p.Firewall(ctx, p.onEC2)
+	if err != nil {
+		failAll(err)
+		return nil
+	}
+	for _, name := range names {
+		p.prepare(ctx, name)
+	}
+	steps, err := firewall.Plan(ctx, p.want(p.before))
+	if err != nil {
+		failAll(err)
+		return nil
+	}
+	p.open(ctx, steps.Open)
+	for _, name := range names {
+		p.serve(ctx, name)
+	}
+	if err := p.close(ctx, firewall, steps); err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, p.release(ctx, name))
+	}
+	return errors.Join(errs...)
+}
+
+// prepare puts the finalizer on a Service before anything is opened for it. One that cannot have it stays as it is.
+func (p *pass) prepare(ctx context.Context, name string) {
+	if s := p.services[name]; s.DeletionTimestamp == nil && len(p.choices[name].Members) > 0 && !slices.Contains(s.Finalizers, finalizer) {
+		next := s.DeepCopy()
+		next.Finalizers = append(next.Finalizers, finalizer)
+		if err := p.update(ctx, name, next); err != nil {
+			p.failed.add(name, "", err)
+			p.choices[name] = Choice{Members: p.known[name].Members, Problems: p.choices[name].Problems}
+		}
+	}
+	p.before[name] = union(p.known[name].Members, p.choices[name].Members)
+}
+
+// union is all members, the chosen ones as chosen.
+func union(old, chosen []Member) []Member {
+	out := slices.Clone(chosen)
+	for _, m := range old {
+		if !slices.ContainsFunc(out, func(o Member) bool { return o.Node == m.Node && same(o, m) }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// open does the opening steps. One that fails stops only those Services that need it, and for them what follows.
+func (p *pass) open(ctx context.Context, steps []Step) {
+	for _, step := range steps {
+		if !slices.ContainsFunc(step.Services, func(name string) bool { return p.failed[name][""] == nil }) {
+			continue
+		}
+		err := p.do(ctx, step)
+		p.wrote = p.wrote || err == nil
+		for _, name := range step.Services {
+			if err != nil && p.failed[name][""] == nil {
+				p.failed.add(name, step.Instance, err)
+			}
+		}
+	}
+}
+
+func (p *pass) do(ctx context.Context, step Step) error {
+	if err := p.May(); err != nil {
+		return err
+	}
+	if err := step.Do(ctx); err != nil {
+		return fmt.Errorf("%s: %w", strings.TrimLeft(step.Text, "+-! "), err)
+	}
+	p.Log.Info("firewall: " + step.Text)
+	return nil
+}
+
+// serve writes on a Service what it has now. If that fails it has what it had.
+func (p *pass) serve(ctx context.Context, name string) {
+	members := promote(p.choices[name].Members, p.failed[name])
+	wrote, err := p.write(ctx, name, members)
+	p.wrote = p.wrote || wrote
+	p.after[name] = members
+	if err != nil {
+		p.failed.add(name, "", err)
+		p.after[name] = p.before[name]
+	}
+}
+
+// promote has members serve whose way is open.
+func promote(members []Member, failed map[string]error) []Member {
+	out := slices.Clone(members)
+	for i, m := range out {
+		if m.State == Opening && failed[""] == nil && failed[m.Instance] == nil {
+			out[i].State = Serving
+		}
+	}
+	return out
+}
+
+// close does the closing steps; those that were planned before, unless things have changed since.
+func (p *pass) close(ctx context.Context, firewall Firewall, steps Steps) error {
+	if p.wrote {
+		var err error
+		if steps, err = firewall.Plan(ctx, p.want(p.after)); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, step := range steps.Close {
+		if err := p.do(ctx, step); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

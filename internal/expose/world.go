@@ -1,0 +1,113 @@
+package expose
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// world is what is known of the cluster.
+type world struct {
+	services map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something
+	nodes    []Node
+	slices   []*discoveryv1.EndpointSlice
+	onEC2    bool
+	takes    func(*corev1.Service) bool
+	leastTTL time.Duration
+}
+
+func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, endpoints []*discoveryv1.EndpointSlice) *world {
+	w := &world{services: map[string]*corev1.Service{}, slices: endpoints, takes: c.Takes, leastTTL: c.LeastTTL}
+	w.onEC2 = slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return instanceID(n.Spec.ProviderID) != "" })
+	if c.OnEC2 != nil {
+		w.onEC2 = *c.OnEC2
+	}
+	for _, n := range nodes {
+		w.nodes = append(w.nodes, ReadNode(n, w.onEC2))
+	}
+	for _, s := range services {
+		_, noted := s.Annotations[membersAnnotation]
+		if w.ask(s) != nil || noted || slices.Contains(s.Finalizers, finalizer) {
+			w.services[nameOf(s)] = s
+		}
+	}
+	return w
+}
+
+func nameOf(s *corev1.Service) string { return "service/" + s.Namespace + "/" + s.Name }
+
+// ask returns what a Service asks of this program, nil for nothing.
+func (w *world) ask(s *corev1.Service) *Ask {
+	if w.takes != nil && !w.takes(s) {
+		return nil
+	}
+	return Read(s)
+}
+
+// known reads what the Services ask for and note.
+func (w *world) known() map[string]Known {
+	out := map[string]Known{}
+	for name, s := range w.services {
+		out[name] = Known{Ask: w.ask(s), Members: w.members(s), Deleted: s.DeletionTimestamp != nil,
+			TTL: remembered(s, w.leastTTL), Endpoints: w.endpoints(s)}
+	}
+	return out
+}
+
+// members returns what a Service notes. One that notes nothing legible is on those nodes that its addresses say, as
+// external-ips left it: they stay if they are fit, and names that still lead there are waited for.
+func (w *world) members(s *corev1.Service) []Member {
+	members, ok := readMembers(s)
+	ask := w.ask(s)
+	if ok || ask == nil {
+		return members
+	}
+	at := s.Spec.ExternalIPs
+	if ask.Mode == LoadBalancer {
+		at = nil
+		for _, i := range s.Status.LoadBalancer.Ingress {
+			at = append(at, i.IP)
+		}
+	}
+	var out []Member
+	for _, n := range w.nodes {
+		if slices.ContainsFunc(n.Internal, func(a netip.Addr) bool { return slices.Contains(at, a.String()) }) {
+			out = append(out, Member{Node: n.Name, Instance: n.Instance, Internal: n.Internal, Public: n.Public, State: Serving, guessed: true})
+		}
+	}
+	return out
+}
+
+// endpoints returns the nodes with a ready endpoint of a Service.
+func (w *world) endpoints(s *corev1.Service) map[string]bool {
+	out := map[string]bool{}
+	for _, slice := range w.slices {
+		if slice.Namespace != s.Namespace || slice.Labels[discoveryv1.LabelServiceName] != s.Name {
+			continue
+		}
+		for _, e := range slice.Endpoints {
+			if e.NodeName != nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+				out[*e.NodeName] = true
+			}
+		}
+	}
+	return out
+}
+
+// want is what the firewall must let in for these members of the Services.
+func (w *world) want(members map[string][]Member) Want {
+	var want Want
+	for name, s := range w.services {
+		want.Add(lets(s), members[name])
+	}
+	for _, n := range w.nodes {
+		if n.Instance != "" {
+			want.Cluster = append(want.Cluster, n.Instance)
+		}
+	}
+	want.sort()
+	return want
+}
