@@ -2,14 +2,17 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/plan"
+	inmemory "github.com/signpost-dns/signpost/internal/provider/memory"
 )
 
 // boarded is a lease with a board.
@@ -71,5 +74,46 @@ func TestMemoryOnTheLease(t *testing.T) {
 	m.board.Write(guardKey, "{")
 	if _, known := m.Recall(); known || !strings.Contains(log.String(), "annotation=signpost.dev/guard") {
 		t.Errorf("what nobody can read is taken for known: %s", &log)
+	}
+}
+
+// Where each way to run leaves what it holds, and how that is approved.
+func TestWhereApprovalsAre(t *testing.T) {
+	dir := t.TempDir()
+	flags := []string{"--source=service", "--provider=aws", "--txt-owner-id=me"}
+	contends := []string{"--server=http://127.0.0.1:1", "--lease-name=mine", "--lease-namespace=dns"}
+	const annotate = "kubectl -n dns annotate --overwrite lease mine signpost.dev/approve=0123456789"
+	for _, tt := range []struct {
+		what    string
+		args    []string
+		command string
+		memory  string
+	}{
+		{"with a Lease", contends, annotate, "cli.memory"},
+		{"beside Services on node addresses", append(contends, "--expose", "--firewall=none"), annotate, "cli.memory"},
+		{"outside a cluster", contends[:1], "signpost run ... --approve=0123456789", "<nil>"},
+		{"on manifests", []string{"--objects=" + dir}, "signpost approve 0123456789 --objects=" + dir, "*cli.heldFile"},
+		{"once, and nobody can be asked", append(contends, "--once"), "signpost run ... --approve=0123456789", "cli.memory"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			var c runCommand
+			system := System{LookupEnv: environ(nil)}
+			if _, err := parse(runWord(), &c, append(flags, tt.args...), system); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.check(); err != nil {
+				t.Fatal(err)
+			}
+			e, err := c.buildFor(inmemory.New(dns.Traits{}), &call{System: system, log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := e.Approvals.Command("0123456789"); got != tt.command {
+				t.Errorf("the command is %q, want %q", got, tt.command)
+			}
+			if got := fmt.Sprintf("%T", e.Memory); got != tt.memory {
+				t.Errorf("the memory is a %s, want a %s", got, tt.memory)
+			}
+		})
 	}
 }
