@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/signpost-dns/signpost/internal/claim"
+	"github.com/signpost-dns/signpost/internal/conditions"
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/events"
@@ -104,6 +105,7 @@ type engine struct {
 	recorder *events.Recorder   // nil: there are no Events
 	exposer  *expose.Controller // nil: none is asked for
 	visit    *lease.Visit       // nil: it contends for the lease, or there is none
+	board    *conditions.Board  // nil: no status is written
 }
 
 // count returns what is counted, which begins with the first call.
@@ -165,9 +167,13 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	if exposer != nil && !o.Once && !o.DryRun {
 		mine = beside{mine, exposer.Run}
 	}
+	board, err := o.statuses(feed, kinds, call.log)
+	if err != nil {
+		return nil, err
+	}
 	o.Site.Once = o.Once || o.DryRun
 	feed = site.With(feed, o.finder, o.Site, call.log)
-	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer, visit: visit}
+	e := &engine{feed: feed, provider: p, metrics: o.registry, recorder: recorder, exposer: exposer, visit: visit, board: board}
 	rules := o.rules
 	rules.Traits = p.Traits()
 	rules.Traits.Batch = o.settings.Batch
@@ -181,6 +187,9 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 		config.Events = recorder
 	}
 	config.Memory = o.memory(held, visit, call.log)
+	if board != nil {
+		config.Statuses = board
+	}
 	e.Controller = controller.New(config)
 	return e, nil
 }

@@ -67,6 +67,11 @@ func (e *engine) serve(ctx context.Context, call *call, address string) error {
 		return &Error{Err: err, Hint: "choose another with --metrics-address=:PORT"}
 	}
 	call.log.Info("watching "+e.feed.String(), "metrics", "http://"+at.String()+"/metrics", "ready", "http://"+at.String()+"/readyz")
+	if e.board != nil {
+		writing, stop := context.WithCancel(ctx)
+		defer stop()
+		go e.board.Run(writing)
+	}
 	if e.recorder != nil {
 		telling, stop := context.WithCancel(ctx)
 		defer stop()

@@ -39,6 +39,7 @@ type Config struct {
 	Grace      time.Duration // how long a deletion waits for the object to come back; never with Once or DryRun
 	Approvals  Approvals     // nil: nobody approves
 	Memory     Memory        // what one leader leaves to the next; nil: nothing
+	Statuses   Statuses      // where it is written down what became of DNSEndpoints; nil: nowhere
 	OnHold     func(Hold)    // if not nil, told in place of the log whenever what is held in a zone changes
 }
 
@@ -61,6 +62,8 @@ type Controller struct {
 	places  places             // the zones of the last list
 	keepers map[string]*keeper // by zone ID
 	shared  []string           // what was told of zones of one name
+
+	standings *standings
 
 	read    chan *keeper  // keepers that have read their zone for the first time
 	version atomic.Uint64 // of what is wanted and held
@@ -91,6 +94,7 @@ func New(c Config) *Controller {
 	}
 	ctl.lookups = newLookups(c.Kinds, c.Deriver.Always(), c.Feed.Add, newHosts(c.Resolver, ctl.inbox.ring))
 	ctl.legacy.memory = c.Memory
+	ctl.standings = newStandings(c.Statuses)
 	c.Metrics.figures.Store(ctl)
 	return ctl
 }
@@ -101,6 +105,16 @@ func New(c Config) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	feed, stop := c.start(ctx)
 	defer stop()
+	writing, still := context.WithCancel(ctx)
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		c.writeStandings(writing)
+	}()
+	defer func() {
+		still()
+		<-wrote
+	}()
 	contending, give := context.WithCancel(ctx)
 	terms, ended := c.contend(contending)
 	var now term
@@ -130,6 +144,7 @@ func (c *Controller) Run(ctx context.Context) error {
 			return fmt.Errorf("contend for the lease: %w", err)
 		case now = <-terms:
 			c.ledger.retell()
+			c.standings.all()
 			c.Metrics.leading.Set(1)
 		case <-now.lost():
 			t.end()

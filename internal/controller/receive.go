@@ -51,6 +51,7 @@ func (c *Controller) derive(r ref) []dns.Name {
 	if intent.Unknown == "" || !c.lookups.waits(r) { // what waits for a first reading will be told, if it stays
 		c.ledger.problems(label, intent.Problems, intent.Unknown)
 	}
+	c.standings.derived(r, ours)
 	c.unpin(label)
 	if !ours {
 		return c.index.remove(label)

@@ -73,6 +73,7 @@ func (k *keeper) sync(ctx context.Context, names []dns.Name, since map[dns.Name]
 	k.follow(ctx, out.Plan.Refusals)
 	k.follows(out.Plan.Refusals, names)
 	k.want(time.Time{}, k.worker.Concerned(out.News)...)
+	c.standings.planned(names)
 	if out.Err != nil {
 		k.c.state.note(k.zone.ID, out.Err)
 		k.c.ledger.failed(k.zone.ID, out.Err)

@@ -102,6 +102,7 @@ func (c *Controller) unplaced(names []dns.Name) []plan.Refusal {
 	}
 	slices.SortFunc(out, func(a, b plan.Refusal) int { return a.Key.Compare(b.Key) })
 	c.ledger.refusals("", names, out)
+	c.standings.planned(names)
 	return out
 }
 
