@@ -100,6 +100,18 @@ func TestEveryCommandHasHelp(t *testing.T) {
 			t.Errorf("%s --help: exit code %d, printed:\n%s", cmd.name, code, stdout.String())
 		}
 		narrow(t, cmd.name+" --help", stdout.String())
+		m, err := newModel(cmd.new())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, flag := range m.all {
+			if flag.Group != nil && flag.Group.Title == flag.Group.Key {
+				t.Errorf("%s --help: the topic %q of --%s has no title", cmd.name, flag.Group.Key, flag.Name)
+			}
+			if flag.Help == "" && !flag.Hidden {
+				t.Errorf("%s --help: --%s has no help", cmd.name, flag.Name)
+			}
+		}
 	}
 	var stdout bytes.Buffer
 	if code := Main(t.Context(), nil, System{Stdout: &stdout, Stderr: &stdout, LookupEnv: environ(nil)}); code != 0 {

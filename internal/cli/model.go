@@ -45,9 +45,15 @@ func sourceNames() []string {
 }
 
 // groups returns the topics of help in their order, by the key that the group
-// tags of options name. Others follow, under their key.
+// tags of options name: first what single commands have, then what several share.
 func groups() []kong.Group {
 	return []kong.Group{
+		{Key: "output", Title: "Output"},
+		{Key: "publish", Title: "What to publish, and how"},
+		{Key: "address", Title: "Where the address comes from"},
+		{Key: "emulator", Title: "What it serves"},
+		{Key: "instance", Title: "The instance it stands for"},
+		{Key: "trouble", Title: "Trouble to make"},
 		{Key: "sources", Title: "What to publish"},
 		{Key: "ingresses", Title: "Ingresses"},
 		{Key: "services", Title: "Services"},
@@ -66,12 +72,6 @@ func groups() []kong.Group {
 		{Key: "replicas", Title: "Several replicas"},
 		{Key: "watching", Title: "Logging and metrics"},
 		{Key: "rate", Title: "Limits of pace"},
-		{Key: "output", Title: "Output"},
-		{Key: "publish", Title: "What to publish, and how"},
-		{Key: "address", Title: "Where the address comes from"},
-		{Key: "emulator", Title: "What it serves"},
-		{Key: "instance", Title: "The instance it stands for"},
-		{Key: "trouble", Title: "Trouble to make"},
 	}
 }
 
