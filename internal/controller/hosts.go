@@ -192,12 +192,13 @@ func (h *hosts) waits(n dns.Name) bool {
 	return it != nil && !it.known && it.err == nil
 }
 
-// settled reports whether every name has been looked up once.
+// settled reports whether every name has been looked up once, and what came of it
+// has been fetched.
 func (h *hosts) settled() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, it := range h.names {
-		if !it.known && it.err == nil {
+		if it.fresh || !it.known && it.err == nil {
 			return false
 		}
 	}
