@@ -32,7 +32,7 @@ func newFarm(t *testing.T, nodes int) *farm {
 	t.Helper()
 	w := newWorld(t)
 	w.env = append(w.env, "AWS_REGION=eu-west-1")
-	w.user = w.deployed()
+	w.user = w.deployed("expose")
 	w.policy(policies(t, "one-zone.json", "expose.json", w.zone))
 	f := &farm{world: w, base: w.aws.AddSecurityGroup(emulator.SecurityGroup{ID: "sg-base", Name: "nodes"})}
 	for n := 1; n <= nodes; n++ {
@@ -137,8 +137,8 @@ func (f *farm) udpRecords(addresses ...string) []string {
 	return records
 }
 
-// deployed applies the published manifests with the component for --expose, and returns their service account.
-func (w *world) deployed() *cluster.User {
+// deployed applies the published manifests with components of theirs, and returns their service account.
+func (w *world) deployed(components ...string) *cluster.User {
 	w.t.Helper()
 	dir := w.t.TempDir()
 	here, err := filepath.EvalSymlinks(dir)
@@ -152,7 +152,10 @@ func (w *world) deployed() *cluster.User {
 	if shipped, err = filepath.Rel(here, shipped); err != nil {
 		w.t.Fatal(err)
 	}
-	own := fmt.Sprintf("namespace: %s\nnameSuffix: -%[1]s\nresources: [%[2]s/base]\ncomponents: [%[2]s/components/expose]\n", w.Name, shipped)
+	own := fmt.Sprintf("namespace: %s\nnameSuffix: -%[1]s\nresources: [%[2]s/base]\n", w.Name, shipped)
+	for _, c := range components {
+		own += fmt.Sprintf("components: [%s/components/%s]\n", shipped, c)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(own), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
