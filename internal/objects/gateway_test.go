@@ -169,3 +169,27 @@ func TestStripGateway(t *testing.T) {
 		}
 	}
 }
+
+// Manifests may be written for a release of the Gateway API that has the kind in
+// an older version.
+func TestOlderManifests(t *testing.T) {
+	object := func(version, kind string) string {
+		return "apiVersion: gateway.networking.k8s.io/" + version + "\nkind: " + kind + "\nmetadata: {name: a}\nspec: {parentRefs: [{name: g}]}\n"
+	}
+	for _, tt := range []struct{ version, kind, wrong string }{
+		{version: "v1", kind: "HTTPRoute"}, {version: "v1beta1", kind: "HTTPRoute"}, {version: "v1alpha2", kind: "TCPRoute"},
+		{version: "v1alpha3", kind: "TLSRoute"}, {version: "v1alpha2", kind: "TLSRoute"}, {version: "v1alpha2", kind: "UDPRoute"},
+		{version: "v1alpha2", kind: "HTTPRoute", wrong: "HTTPRoute of gateway.networking.k8s.io/v1alpha2 is not read: use gateway.networking.k8s.io/v1"},
+	} {
+		p := parse("a.yaml", object(tt.version, tt.kind))
+		if tt.wrong != "" {
+			if got := strings.Join(p.complaints(), "\n"); !strings.Contains(got, tt.wrong) || len(p.found) > 0 {
+				t.Errorf("%s of %s: found %q, complaints %q, want %q", tt.kind, tt.version, p.lines(), got, tt.wrong)
+			}
+			continue
+		}
+		if diff := cmp.Diff([]string{tt.kind + " default/a"}, p.lines()); diff != "" || len(p.complaints()) > 0 || p.found[0].kind.Version != "v1" {
+			t.Errorf("%s of %s (-want +got):\n%s%q", tt.kind, tt.version, diff, p.complaints())
+		}
+	}
+}
