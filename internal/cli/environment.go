@@ -100,7 +100,7 @@ func lines(text string) []string {
 // strangers returns a warning for each variable that looks like a flag's and is
 // that of no command, in order. ExternalDNS passes over them in silence. What may
 // have been meant is looked for among the flags that are offered.
-func strangers(offered, environ []string) ([]string, error) {
+func strangers(prefixes, offered, environ []string) ([]string, error) {
 	known, err := everyFlag()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func strangers(offered, environ []string) ([]string, error) {
 	var warnings []string
 	for _, pair := range slices.Sorted(slices.Values(environ)) {
 		name, value, _ := strings.Cut(pair, "=")
-		for _, prefix := range prefixes() {
+		for _, prefix := range prefixes {
 			rest, ours := strings.CutPrefix(name, prefix)
 			if !ours || value == "" || isServiceVariable(name, value) {
 				continue

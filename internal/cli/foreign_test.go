@@ -144,7 +144,7 @@ func TestStrangeVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := strangers(m.names(), []string{
+	got, err := strangers(prefixes(), m.names(), []string{
 		"EXTERNAL_DNS_SOURCES=service", "SIGNPOST_DOMAIN_FILTERS=example.com", "EXTERNAL_DNS_NO_EVENTS=1", "SIGNPOST_FROBNICATE=1",
 		"EXTERNAL_DNS_txt_owner_id=x",
 		// known, without effect in ExternalDNS too, somebody else's, or empty

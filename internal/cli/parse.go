@@ -37,8 +37,12 @@ func parse(cmd command, into runner, args []string, sys System) (parsed, error) 
 	if err := s.environment(sys.LookupEnv); err != nil {
 		return parsed{}, err
 	}
-	if model.controller() && sys.Environ != nil {
-		warnings, err := strangers(s.offered(), sys.Environ())
+	if sys.Environ != nil {
+		read := prefixes()
+		if !model.controller() {
+			read = read[:1] // ExternalDNS's variables mean its controller
+		}
+		warnings, err := strangers(read, s.offered(), sys.Environ())
 		if err != nil {
 			return parsed{}, err
 		}
