@@ -42,6 +42,7 @@ type keeper struct {
 	done   bool              // a round has just ended
 	idle   bool              // it was said that all is up to date
 	down   bool              // nothing can be written
+	parted bool              // names that are due are left for later
 	sift   int               // pages until all dirty names are looked through, before the zone is known
 	moving map[dns.Name]bool // names that stay for another zone's sake
 }
@@ -124,7 +125,7 @@ func (k *keeper) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		k.ask(ctx)
 		worked := k.work(ctx)
-		if k.worker.Whole() || k.blind > 0 {
+		if (k.worker.Whole() || k.blind > 0) && !k.parted {
 			k.c.state.caughtUp(k.zone.ID)
 		}
 		if worked {
@@ -284,7 +285,32 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 		}
 	}
 	slices.SortFunc(names, dns.Name.Compare)
-	return names, since
+	return k.portion(names, since), since
+}
+
+// newAtOnce is how many names at which nothing stands yet are planned at once, so
+// that the changes of many need not all be held in memory. It is some 7 batches.
+const newAtOnce = 2000
+
+// portion leaves of sorted names those for later that are new and too many. All
+// others are judged together: what is to be deleted is never parted.
+func (k *keeper) portion(names []dns.Name, since map[dns.Name]time.Time) []dns.Name {
+	k.parted = false
+	if len(names) <= newAtOnce {
+		return names
+	}
+	fresh := 0
+	return slices.DeleteFunc(names, func(n dns.Name) bool {
+		if len(k.worker.Image().At(n)) > 0 {
+			return false
+		}
+		if fresh++; fresh <= newAtOnce {
+			return false
+		}
+		k.dirty[n], k.parted = since[n], true
+		delete(since, n)
+		return true
+	})
 }
 
 // all returns every name that a plan of the zone looks at, and those of which

@@ -45,6 +45,7 @@ type lookups struct {
 	byName  map[ref][]*asker
 	byShelf map[shelf][]*asker
 	byHost  map[dns.Name][]*asker
+	alike   map[query]questions                        // what many objects ask, each for one other object
 	relied  map[string]map[schema.GroupVersionKind]int // how many objects of a label rely on a kind
 	dirty   map[ref]bool
 }
@@ -59,11 +60,16 @@ type shelf struct {
 
 // asker is an object with what its derivation asked.
 type asker struct {
-	by      ref
-	label   string // its kind's word
+	by    ref
+	label string // its kind's word
+	questions
+	hosts []dns.Name // whose addresses it asked for
+}
+
+// questions is what an asker asked, and the kinds that its answers rely on.
+type questions struct {
 	queries []query
 	relies  []schema.GroupVersionKind
-	hosts   []dns.Name // whose addresses it asked for
 }
 
 // query asks for one object by name, or for those that a selector matches.
@@ -81,7 +87,7 @@ func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func
 	l := &lookups{
 		chosen: byKind, add: add, hosts: h, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
 		objects: map[shelf]map[types.NamespacedName]source.Object{}, sorted: map[schema.GroupVersionKind]bool{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
-		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{}, byHost: map[dns.Name][]*asker{},
+		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{}, byHost: map[dns.Name][]*asker{}, alike: map[query]questions{},
 		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
 	}
 	for _, kind := range always {
@@ -273,12 +279,27 @@ func (l *lookups) remember(a *asker, known bool) {
 			a.relies = append(a.relies, q.ref.kind)
 		}
 	}
+	l.share(a)
 	for _, kind := range a.relies {
 		if l.relied[a.label] == nil {
 			l.relied[a.label] = map[schema.GroupVersionKind]int{}
 		}
 		l.relied[a.label][kind]++
 	}
+}
+
+// share has an asker of one question, such as that for its Namespace, keep the
+// same memory of it as others that have asked it.
+func (l *lookups) share(a *asker) {
+	if len(a.queries) != 1 || a.queries[0].selector != nil {
+		return
+	}
+	if same, ok := l.alike[a.queries[0]]; ok && len(same.relies) == len(a.relies) {
+		a.questions = same
+		return
+	}
+	l.alike[a.queries[0]] = questions{slices.Clip(slices.Clone(a.queries)), slices.Clip(slices.Clone(a.relies))}
+	a.questions = l.alike[a.queries[0]]
 }
 
 // waits reports whether an object has asked for a kind that is being read, or a

@@ -38,6 +38,9 @@ func (b *bench) single(ctx context.Context, sets int) (out single, err error) {
 		return out, err
 	}
 	samples := b.size(100, 10)
+	if err := w.quiet(ctx, p); err != nil {
+		return out, err
+	}
 	idle, err := p.during(func() error { return pause(ctx, time.Duration(samples)*time.Second) })
 	if err != nil {
 		return out, err

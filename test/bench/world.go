@@ -329,6 +329,17 @@ func (w *world) read(ctx context.Context) error {
 	return pause(ctx, 2*time.Second)
 }
 
+// quiet returns when a process has done next to nothing for two seconds: what follows the first reading of a large zone is done.
+func (w *world) quiet(ctx context.Context, p *process) error {
+	for range 60 {
+		worked, err := p.during(func() error { return pause(ctx, 2*time.Second) })
+		if err != nil || worked < 20*time.Millisecond {
+			return err
+		}
+	}
+	return fmt.Errorf("%s has not come to rest within two minutes", p.cmd.Path)
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
