@@ -2,17 +2,12 @@ package controller
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/signpost-dns/signpost/internal/dns"
@@ -48,14 +43,6 @@ type lookups struct {
 	alike   map[query]questions                        // what many objects ask, each for one other object
 	relied  map[string]map[schema.GroupVersionKind]int // how many objects of a label rely on a kind
 	dirty   map[ref]bool
-}
-
-// shelf is where objects stand that one query may match: those of a kind, or of
-// one of its namespaces, or those with a certain label there.
-type shelf struct {
-	kind      schema.GroupVersionKind
-	namespace string // "": all
-	label     string // "key=value"; "": any
 }
 
 // asker is an object with what its derivation asked.
@@ -145,100 +132,6 @@ func (l *lookups) fetch() []ref {
 func compareRefs(a, b ref) int {
 	return cmp.Or(cmp.Compare(a.kind.Kind, b.kind.Kind), cmp.Compare(a.kind.Group, b.kind.Group),
 		cmp.Compare(a.key.Namespace, b.key.Namespace), cmp.Compare(a.key.Name, b.key.Name))
-}
-
-// filedBy is the label by which objects are found without a look at the others
-// of their namespace.
-const filedBy = discoveryv1.LabelServiceName
-
-// shelves returns where an object is kept.
-func (l *lookups) shelves(r ref, o source.Object) []shelf {
-	out := []shelf{{kind: r.kind}}
-	if !l.sorted[r.kind] {
-		return out
-	}
-	out = append(out, shelf{kind: r.kind, namespace: r.key.Namespace})
-	if value := labelled(o).Get(filedBy); value != "" {
-		out = append(out, shelf{r.kind, r.key.Namespace, filedBy + "=" + value})
-	}
-	return out
-}
-
-func (l *lookups) shelve(r ref, o source.Object) {
-	for _, s := range l.shelves(r, o) {
-		if l.objects[s] == nil {
-			l.objects[s] = map[types.NamespacedName]source.Object{}
-		}
-		l.objects[s][r.key] = o
-	}
-}
-
-func (l *lookups) unshelve(r ref, o source.Object) {
-	if o == nil {
-		return
-	}
-	for _, s := range l.shelves(r, o) {
-		if delete(l.objects[s], r.key); len(l.objects[s]) == 0 {
-			delete(l.objects, s)
-		}
-	}
-}
-
-// sort puts the objects of a kind, and those that will come, on shelves by
-// namespace and label.
-func (l *lookups) sort(kind schema.GroupVersionKind) {
-	if l.sorted[kind] {
-		return
-	}
-	l.sorted[kind] = true
-	for key, o := range l.objects[shelf{kind: kind}] {
-		l.shelve(ref{kind, key}, o)
-	}
-}
-
-// match makes those dirty whose queries match an object's old or new version.
-func (l *lookups) match(r ref, versions ...source.Object) {
-	for _, a := range l.byName[r] {
-		l.dirty[a.by] = true
-	}
-	for _, o := range versions {
-		if o == nil {
-			continue
-		}
-		set := labels.Set(o.GetLabels())
-		for _, namespace := range []string{"", r.key.Namespace} {
-			l.matchAt(shelf{kind: r.kind, namespace: namespace}, set)
-			for key, value := range set {
-				l.matchAt(shelf{r.kind, namespace, key + "=" + value}, set)
-			}
-			if r.key.Namespace == "" {
-				break
-			}
-		}
-	}
-}
-
-func (l *lookups) matchAt(s shelf, set labels.Set) {
-	for _, a := range l.byShelf[s] {
-		if !l.dirty[a.by] && slices.ContainsFunc(a.queries, func(q query) bool { return q.selector != nil && q.shelf() == s && q.selector.Matches(set) }) {
-			l.dirty[a.by] = true
-		}
-	}
-}
-
-// shelf returns where whatever a query with a selector matches stands.
-func (q query) shelf() shelf {
-	s := shelf{kind: q.ref.kind, namespace: q.ref.key.Namespace}
-	requirements, _ := q.selector.Requirements()
-	for _, r := range requirements {
-		switch r.Operator() {
-		case selection.Equals, selection.DoubleEquals, selection.In:
-			if values := r.ValuesUnsorted(); len(values) == 1 && s.label == "" {
-				s.label = r.Key() + "=" + values[0]
-			}
-		}
-	}
-	return s
 }
 
 // derive derives an object, if it is there, and keeps what it asked in place of
@@ -412,89 +305,3 @@ type untold struct {
 
 func (u *untold) Error() string { return u.text }
 func (u *untold) Unwrap() error { return u.cause }
-
-// reader is the [source.Lookup] of one derivation.
-type reader struct {
-	*lookups
-	asker *asker
-}
-
-// Get implements [source.Lookup].
-func (r *reader) Get(kind schema.GroupVersionKind, namespace, name string) (source.Object, error) {
-	at := ref{kind, types.NamespacedName{Namespace: namespace, Name: name}}
-	err := r.ask(query{ref: at})
-	if err != nil && !errors.Is(err, source.ErrDenied) {
-		return nil, err
-	}
-	return objects.Unpack(r.objects[shelf{kind: kind}][at.key]), err
-}
-
-// labelled returns the labels of an object, without a copy if it can be.
-func labelled(o source.Object) labels.Labels {
-	if l, ok := o.(labels.Labels); ok {
-		return l
-	}
-	return labels.Set(o.GetLabels())
-}
-
-// List implements [source.Lookup].
-func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]source.Object, error) {
-	q := query{ref: ref{kind, types.NamespacedName{Namespace: namespace}}, selector: selector}
-	if err := r.ask(q); err != nil {
-		return nil, err
-	}
-	key := namespace + "/" + selector.String()
-	if known, ok := r.lists[kind][key]; ok {
-		return known, nil
-	}
-	r.sort(kind)
-	from := q.shelf()
-	if namespace == "" || !strings.HasPrefix(from.label, filedBy+"=") {
-		from.label = ""
-	}
-	var out []source.Object
-	for _, o := range r.objects[from] {
-		if selector.Matches(labelled(o)) {
-			out = append(out, objects.Unpack(o))
-		}
-	}
-	slices.SortFunc(out, func(a, b source.Object) int {
-		return cmp.Or(cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
-	})
-	if r.lists[kind] == nil {
-		r.lists[kind] = map[string][]source.Object{}
-	}
-	r.lists[kind][key] = out
-	return out, nil
-}
-
-// Addresses implements [source.Lookup].
-func (r *reader) Addresses(host dns.Name) ([]netip.Addr, error) {
-	if !slices.Contains(r.asker.hosts, host) {
-		r.asker.hosts = append(r.asker.hosts, host)
-	}
-	return r.hosts.at(host)
-}
-
-// ask notes a query and returns why it has no answer.
-func (r *reader) ask(q query) error {
-	if err := r.open(q.ref.kind); err != nil {
-		return err
-	}
-	err := r.untold(q.ref.kind)
-	q.untold = err != nil
-	r.asker.queries = append(r.asker.queries, q)
-	return err
-}
-
-// open has the feed read a kind, if it does not yet.
-func (l *lookups) open(kind schema.GroupVersionKind) error {
-	if slices.Contains(l.opened, kind) {
-		return nil
-	}
-	if err := l.add(kind); err != nil {
-		return fmt.Errorf("read %s objects: %w", kind.Kind, err)
-	}
-	l.opened = append(l.opened, kind)
-	return nil
-}

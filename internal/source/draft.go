@@ -24,7 +24,8 @@ type draft struct {
 	stack    plan.Stack
 	adopt    string // the value of its adopt annotation
 
-	tenancy *tenancy // once it is known
+	tenancy   *tenancy // once it is known
+	illegible string   // a place whose targets cannot be read, "" if there is none
 
 	asked  bool       // a name was asked for, legible or not
 	denied bool       // and one that its Namespace may not ask for
@@ -123,10 +124,21 @@ func (r *draft) override() (targets, bool) {
 // targets reads the targets that stand at one place. If there are some and none
 // is legible, then it is unknown what the object wants.
 func (r *draft) targets(where string, values []string) targets {
+	t := r.elsewhere(where, values)
+	if len(values) > 0 && t.empty() && r.unknown == "" {
+		r.unknown = r.illegible
+	}
+	return t
+}
+
+// elsewhere reads the targets that stand at a place of another object, one of
+// several perhaps. If none is legible that costs these alone, unless the object
+// has no other.
+func (r *draft) elsewhere(where string, values []string) targets {
 	var t targets
 	r.each(where, plan.BadTarget, r.site(&t, values), t.parse)
-	if len(values) > 0 && t.empty() && r.unknown == "" {
-		r.unknown = fmt.Sprintf("%s: no target in it can be read", where)
+	if len(values) > 0 && t.empty() {
+		r.illegible = fmt.Sprintf("%s: no target in it can be read", where)
 	}
 	return t
 }
@@ -189,6 +201,9 @@ func (r *draft) point(names []dns.Name, t targets, missing string) bool {
 // whether there are any.
 func (r *draft) shaped(names []dns.Name, t targets, missing string) (targets, bool) {
 	if t.empty() {
+		if r.unknown == "" {
+			r.unknown = r.illegible
+		}
 		if r.unknown == "" {
 			r.problem(plan.NoTarget, "%s has nothing to point to: %s", hosts(names), missing)
 		}

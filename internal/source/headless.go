@@ -102,7 +102,7 @@ func (d *Deriver) endpoint(r *draft, s *corev1.Service, slice *discoveryv1.Endpo
 		}
 		host, node, hostIP = pod.Spec.Hostname, pod.Spec.NodeName, pod.Status.HostIP
 		if n, ok := readAnnotations(pod.Annotations, d.prefixes).get(targetKey); ok {
-			return host, r.targets(fmt.Sprintf("annotation %s of Pod %s", n.key, pod.Name), r.list(n, plan.BadTarget)), nil
+			return host, r.elsewhere(fmt.Sprintf("annotation %s of Pod %s", n.key, pod.Name), r.list(n, plan.BadTarget)), nil
 		}
 	}
 	switch kind {
@@ -116,12 +116,12 @@ func (d *Deriver) endpoint(r *draft, s *corev1.Service, slice *discoveryv1.Endpo
 		}
 		return host, d.external(r, n), nil
 	case hostIPs:
-		return host, r.targets("status.hostIP", appendSet(nil, hostIP)), nil
+		return host, r.elsewhere("status.hostIP of an endpoint", appendSet(nil, hostIP)), nil
 	}
 	if slice.AddressType == discoveryv1.AddressTypeFQDN || len(e.Addresses) == 0 {
 		return "", none, nil
 	}
-	return host, r.targets("EndpointSlice "+slice.Name, e.Addresses[:1]), nil
+	return host, r.elsewhere("EndpointSlice "+slice.Name, e.Addresses[:1]), nil
 }
 
 // podOf returns the Pod of an endpoint, nil if it is none of the Service's.

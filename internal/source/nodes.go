@@ -73,7 +73,7 @@ func nodeReady(n *corev1.Node) bool {
 // nodeTargets returns where a Node can be reached: at its external addresses,
 // else at its internal ones.
 func (d *Deriver) nodeTargets(r *draft, n *corev1.Node) targets {
-	if r.nodeAddresses(n, corev1.NodeExternalIP).empty() {
+	if r.nodeAddresses(n, corev1.NodeExternalIP).empty() && r.illegible == "" {
 		return r.nodeAddresses(n, corev1.NodeInternalIP)
 	}
 	return d.external(r, n)
@@ -95,7 +95,7 @@ func (r *draft) nodeAddresses(n *corev1.Node, typ corev1.NodeAddressType) target
 			values = appendSet(values, a.Address)
 		}
 	}
-	return r.targets("status.addresses of Node "+n.Name, values)
+	return r.elsewhere("status.addresses of Node "+n.Name, values)
 }
 
 // nodePort points names to the Nodes on whose ports a Service listens, and makes
@@ -124,16 +124,21 @@ func (d *Deriver) nodePort(r *draft, s *corev1.Service, names []dns.Name) {
 // reachable returns the addresses of Nodes for who has that access: "public",
 // "private", or "", for the world if there is any address for it.
 func (d *Deriver) reachable(r *draft, nodes []*corev1.Node, access string) targets {
-	var strictly, external, internal targets
+	if access != "private" {
+		var strictly, all targets
+		for _, n := range nodes {
+			strictly.add(r.nodeAddresses(n, corev1.NodeExternalIP))
+			all.add(d.external(r, n))
+		}
+		if access == "public" || !strictly.empty() || r.illegible != "" {
+			return all
+		}
+	}
+	var internal targets
 	for _, n := range nodes {
-		strictly.add(r.nodeAddresses(n, corev1.NodeExternalIP))
-		external.add(d.external(r, n))
 		internal.add(r.nodeAddresses(n, corev1.NodeInternalIP))
 	}
-	if access == "private" || access == "" && strictly.empty() {
-		return internal
-	}
-	return external
+	return internal
 }
 
 func noNode(s *corev1.Service, access string) string {
