@@ -130,6 +130,11 @@ func Read(s *corev1.Service) *Ask {
 	return a
 }
 
+// equal reports whether two let in the same.
+func (a *Ask) equal(b *Ask) bool {
+	return slices.Equal(a.Ports, b.Ports) && slices.Equal(a.Sources, b.Sources)
+}
+
 // lets returns what a Service lets in, whether it still asks for nodes or not.
 func lets(s *corev1.Service) *Ask {
 	a := &Ask{Namespace: s.Namespace, Name: s.Name}

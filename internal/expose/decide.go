@@ -79,7 +79,8 @@ func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choi
 		k := known[ask.String()]
 		var choice Choice
 		if ask.Blocked {
-			choice = Choice{Members: k.Members, Problems: ask.Problems}
+			choice = stay(now, k)
+			choice.Problems = ask.Problems
 		} else {
 			choice = choose(now, k, nodes, taken)
 		}
@@ -129,7 +130,9 @@ func choose(now time.Time, k Known, nodes []Node, taken map[string]map[Port]stri
 		add(plan.NoNode, "no node matches the selector %q; what stands stays", ask.Selector)
 	}
 	if len(fit) == 0 && len(conflicts) == 0 {
-		return Choice{Members: k.Members, Problems: problems}
+		choice := stay(now, k)
+		choice.Problems = problems
+		return choice
 	}
 	fit = reached(fit, k)
 	rank(fit, k)
@@ -193,6 +196,25 @@ func rank(fit []Node, k Known) {
 	slices.SortStableFunc(fit, func(a, b Node) int { return class(a) - class(b) })
 }
 
+// stay has those members go on that serve, and the others go.
+func stay(now time.Time, k Known) Choice {
+	var choice Choice
+	for _, m := range k.Members {
+		if m.State == Serving || m.State == Leaving && now.Before(m.Until) {
+			choice.keep(m)
+		}
+	}
+	return choice
+}
+
+// keep keeps a member, and what it is waited for.
+func (c *Choice) keep(m Member) {
+	if m.State == Leaving && (c.Again.IsZero() || m.Until.Before(c.Again)) {
+		c.Again = m.Until
+	}
+	c.Members = append(c.Members, m)
+}
+
 // settle makes members of the chosen nodes, and has the others leave. While a chosen one is not open yet the others
 // stay where they are: names must point somewhere.
 func settle(now time.Time, k Known, chosen []Node) Choice {
@@ -220,10 +242,7 @@ func settle(now time.Time, k Known, chosen []Node) Choice {
 		case !now.Before(m.Until):
 			continue
 		}
-		if m.State == Leaving && (choice.Again.IsZero() || m.Until.Before(choice.Again)) {
-			choice.Again = m.Until
-		}
-		choice.Members = append(choice.Members, m)
+		choice.keep(m)
 	}
 	slices.SortFunc(choice.Members, func(a, b Member) int { return strings.Compare(a.Node, b.Node) })
 	return choice

@@ -19,13 +19,14 @@ func (r Rule) String() string { return r.Port.String() + " from " + r.Source.Str
 type Want struct {
 	Rules     map[Rule][]string   // with the Services that ask for each
 	Instances map[string][]string // ids of EC2 instances, with the Services on each
+	Leaving   map[string]bool     // those of Instances that Services are about to leave: they may be gone
 	Cluster   []string            // ids of all the cluster's instances
 }
 
 // Add notes what one Service needs.
 func (w *Want) Add(ask *Ask, members []Member) {
 	if w.Rules == nil {
-		w.Rules, w.Instances = map[Rule][]string{}, map[string][]string{}
+		w.Rules, w.Instances, w.Leaving = map[Rule][]string{}, map[string][]string{}, map[string]bool{}
 	}
 	if len(members) == 0 {
 		return
@@ -37,6 +38,9 @@ func (w *Want) Add(ask *Ask, members []Member) {
 		}
 	}
 	for _, m := range members {
+		if _, known := w.Instances[m.Instance]; !known || m.State != Leaving {
+			w.Leaving[m.Instance] = m.State == Leaving
+		}
 		w.Instances[m.Instance] = append(w.Instances[m.Instance], ask.String())
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // pass is one turn of the controller: from what is known to what shall be, as far as that is possible now.
@@ -142,8 +144,11 @@ func (p *pass) do(ctx context.Context, step Step) error {
 	if err := p.May(); err != nil {
 		return err
 	}
-	if err := step.Do(ctx); err != nil {
-		return fmt.Errorf("%s: %w", strings.TrimLeft(step.Text, "+-! "), err)
+	switch err := step.Do(ctx); {
+	case err != nil && strings.HasPrefix(step.Text, "!"):
+		return err // which is the text
+	case err != nil:
+		return fmt.Errorf("%s: %w", strings.TrimLeft(step.Text, "+- "), err)
 	}
 	p.Log.Info("firewall: " + step.Text)
 	return nil
@@ -180,6 +185,12 @@ func (p *pass) close(ctx context.Context, firewall Firewall, steps Steps) error 
 			return err
 		}
 	}
+	if len(steps.Close) == 0 {
+		return nil
+	}
+	if err := p.current(ctx); err != nil {
+		return err
+	}
 	var errs []error
 	for _, step := range steps.Close {
 		if err := p.do(ctx, step); err != nil {
@@ -187,4 +198,25 @@ func (p *pass) close(ctx context.Context, firewall Firewall, steps Steps) error 
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// current is an error if what is known of Services is not what the API server holds. What is written is compared there;
+// what is closed must be compared here, or a cache that lags would close what this process itself has published.
+func (p *pass) current(ctx context.Context) error {
+	list, err := p.Client.CoreV1().Services(p.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list services before ports are closed: %w", err)
+	}
+	for i := range list.Items {
+		now := &list.Items[i]
+		known := p.services[nameOf(now)]
+		if !p.concerns(now) && known == nil {
+			continue
+		}
+		if known == nil || known.UID != now.UID || known.Annotations[membersAnnotation] != now.Annotations[membersAnnotation] ||
+			!lets(known).equal(lets(now)) {
+			return fmt.Errorf("%s has changed meanwhile: nothing is closed before it is looked at again", nameOf(now))
+		}
+	}
+	return nil
 }

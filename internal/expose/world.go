@@ -29,12 +29,17 @@ func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, 
 		w.nodes = append(w.nodes, ReadNode(n, w.onEC2))
 	}
 	for _, s := range services {
-		_, noted := s.Annotations[membersAnnotation]
-		if w.ask(s) != nil || noted || slices.Contains(s.Finalizers, finalizer) {
+		if w.concerns(s) {
 			w.services[nameOf(s)] = s
 		}
 	}
 	return w
+}
+
+// concerns reports whether a Service asks for something, or something may be open for it.
+func (w *world) concerns(s *corev1.Service) bool {
+	_, noted := s.Annotations[membersAnnotation]
+	return w.ask(s) != nil || noted || slices.Contains(s.Finalizers, finalizer)
 }
 
 func nameOf(s *corev1.Service) string { return "service/" + s.Namespace + "/" + s.Name }

@@ -131,7 +131,7 @@ func (f *Firewall) diff(s state, want expose.Want) expose.Steps {
 		d.openIn(vpc)
 	}
 	for _, id := range slices.Sorted(maps.Keys(want.Instances)) {
-		if _, ok := s.instances[id]; !ok {
+		if _, ok := s.instances[id]; !ok && !want.Leaving[id] {
 			d.fail(id, fmt.Errorf("there is no EC2 instance %s in this account and region", id))
 		}
 	}
