@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // place is a name in a zone.
@@ -136,7 +135,8 @@ func (z *zone) own(k key) bool { return k.name == z.apex && (k.typ == "NS" || k.
 // judgement compares a zone with what the objects ask for, as of now. It knows these rules and no history:
 //
 //   - at a name that nobody asks for nothing of ours stands;
-//   - at a name that somebody asks for, and that nothing foreign obstructs, one of those who ask has all that he asks for;
+//   - at a name that somebody asks for, and that nothing foreign obstructs, one of those who ask has all that he asks for, unless two
+//     who agreed before hold a part each;
 //   - every set there is what somebody asks for, or holds the addresses of several, who are of one kind;
 //   - Services that ask for addresses all have theirs;
 //   - the claim of a set names somebody who asks for it;
@@ -201,7 +201,7 @@ func (w *world) judge(z *zone, name string, by []*object) string {
 		satisfied = satisfied || o.satisfied(z, name, have)
 		allAddresses = allAddresses && !o.ingress && o.wish.target == ""
 	}
-	if !satisfied {
+	if !satisfied && !divided(z, name, named, by) {
 		return "nobody who asks for it has what he asks for: " + words(by)
 	}
 	for typ, c := range have {
@@ -217,6 +217,33 @@ func (w *world) judge(z *zone, name string, by []*object) string {
 		}
 	}
 	return ""
+}
+
+// divided reports whether what stands at a name was asked for by objects that contradict each other. Each keeps what it holds from the
+// time when they agreed, and gets nothing new.
+func divided(z *zone, name string, named map[string]string, by []*object) bool {
+	holds := func(o *object) bool { return slices.Contains(slices.Collect(maps.Values(named)), o.resource()) }
+	for _, a := range by {
+		for _, b := range by {
+			if a != b && holds(a) && holds(b) && a.contradicts(b, z, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// contradicts reports whether two objects ask for different things of a type, and the two do not unite.
+func (o *object) contradicts(p *object, z *zone, name string) bool {
+	others := p.sets(z, name)
+	for typ, c := range o.sets(z, name) {
+		d, both := others[typ]
+		unites := c.alias+d.alias == "" && typ != "CNAME" && o.ingress == p.ingress && (!o.ingress || c.ttl == d.ttl)
+		if both && !c.equal(d) && !unites {
+			return true
+		}
+	}
+	return false
 }
 
 // spoilt reports whether somebody asks for what cannot be at a name.
@@ -285,89 +312,4 @@ func explain(z *zone, name, typ string, have content, named string, by []*object
 
 func subset(a, b []string) bool {
 	return !slices.ContainsFunc(a, func(v string) bool { return !slices.Contains(b, v) })
-}
-
-// reckon keeps since when each name and type has been wanted in the API server, and by whom. It is called after each change of an object.
-func (w *world) reckon() {
-	now := time.Now()
-	wanted, asked := map[wantedKey]bool{}, w.asked()
-	for p, by := range asked {
-		for _, o := range by {
-			for typ := range o.sets(w.zone(p.zone), p.name) {
-				wanted[wantedKey{p, typ, o.kind()}] = true
-			}
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for k := range wanted {
-		if w.wantedSince[k].IsZero() {
-			w.wantedSince[k] = now
-		}
-	}
-	maps.DeleteFunc(w.wantedSince, func(k wantedKey, _ time.Time) bool { return !wanted[k] })
-	w.ask(asked)
-	for resource, o := range w.objects {
-		if o.unknown && w.unknownSince[resource].IsZero() {
-			w.unknownSince[resource] = now
-		}
-	}
-	for resource := range w.unknownSince {
-		if o := w.objects[resource]; o == nil || !o.unknown {
-			delete(w.unknownSince, resource)
-		}
-	}
-}
-
-// wantedKey is a type at a name, wanted by objects of a kind.
-type wantedKey struct {
-	place
-	typ, kind string
-}
-
-// asker is an object that asks for a name, as it is or was until some time.
-type asker struct {
-	*object
-	until time.Time // zero: it asks still
-}
-
-// remembered is how long askers are remembered: longer than a process lives by what it saw long ago.
-const remembered = 2 * time.Hour
-
-// ask notes who asks for which name from now on.
-func (w *world) ask(asked map[place][]*object) {
-	for p, all := range w.askers {
-		w.askers[p] = slices.DeleteFunc(all, func(a *asker) bool {
-			if a.until.IsZero() && !slices.Contains(asked[p], a.object) {
-				a.until = time.Now()
-			}
-			return !a.until.IsZero() && time.Since(a.until) > remembered
-		})
-	}
-	for p, by := range asked {
-		for _, o := range by {
-			if !slices.ContainsFunc(w.askers[p], func(a *asker) bool { return a.object == o }) {
-				w.askers[p] = append(w.askers[p], &asker{object: o})
-			}
-		}
-	}
-}
-
-// yields reports whether a set went for the sake of those who hold the name: of objects that contradict each other some get all that
-// they ask for, and the others nothing. Those who asked for the set had not got what they asked for, and somebody who asks for
-// something else, by what has been there to see since some time, has.
-func (w *world) yields(z *zone, before contents, k key, seen time.Time) bool {
-	had, _ := z.stands(before, k.name)
-	has, _ := z.stands(z.now, k.name)
-	holders := false
-	for _, a := range w.askers[place{z.id, k.name}] {
-		_, asks := a.sets(z, k.name)[k.typ]
-		switch {
-		case asks && a.until.IsZero() && a.satisfied(z, k.name, had):
-			return false
-		case !asks && (a.until.IsZero() || a.until.After(seen)):
-			holders = holders || a.satisfied(z, k.name, has)
-		}
-	}
-	return holders
 }
