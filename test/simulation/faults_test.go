@@ -150,18 +150,23 @@ func (w *world) leaseTrouble() {
 		return
 	}
 	w.episode("lease", w.between(1, 120), func() func() {
+		heal := w.trouble(spell{kind: leases})
 		if w.chance(0.1) {
 			w.did("leases denied", "leases are denied")
 			w.alone = time.Now().Add(forever)
-			w.api.Deny("", "leases")
+			w.api.Deny("", leases)
 			return func() {
-				w.api.Allow("", "leases")
+				w.api.Allow("", leases)
 				w.alone = time.Now().Add(2 * time.Minute)
+				heal()
 			}
 		}
 		w.did("leases not renewable", "leases cannot be renewed")
-		w.api.Inject(apiserver.Fault{Resource: "leases", Code: http.StatusInternalServerError, Times: -1})
-		return w.api.ClearFaults
+		w.api.Inject(apiserver.Fault{Resource: leases, Code: http.StatusInternalServerError, Times: -1})
+		return func() {
+			w.api.ClearFaults()
+			heal()
+		}
 	})
 }
 

@@ -11,7 +11,8 @@ import (
 // departure is a name and type of ours that went.
 type departure struct {
 	at time.Time
-	of key // without identifier
+	of key      // without identifier
+	by *process // nil: not by a process, or with something of ours in its place
 }
 
 // departed names what may go because a person approved it.
@@ -103,31 +104,54 @@ func (w *world) judgeDeletions(p *process, z *zone, before contents, late bool) 
 		}
 	}
 	had, has := z.ours(before), z.ours(z.now)
-	recent := slices.DeleteFunc(p.gone[z.id], func(d departure) bool { return time.Since(d.at) >= window || has[d.of] })
-	of, known := len(had)+len(recent)+len(w.vanished(z, had)), len(recent)
+	z.gone = slices.DeleteFunc(z.gone, func(d departure) bool { return time.Since(d.at) >= window || has[d.of] })
+	recent, known := w.remembered(p, z.gone), len(z.gone)
+	of := len(had) + len(z.gone) + len(w.vanished(z, had))
 	for _, k := range slices.SortedFunc(maps.Keys(had), key.compare) {
 		if has[k] {
 			continue
 		}
 		if replaced(z, before, k.name) {
-			z.lost = append(z.lost, departure{time.Now(), k})
+			z.lost = append(z.lost, departure{time.Now(), k, nil})
 			continue
 		}
 		w.count("names deleted")
 		w.judgeCause(p, z, before, k, late)
 		if !w.exempt[departed{z.id, k.name, k.typ}] {
-			recent = append(recent, departure{time.Now(), k})
+			z.gone = append(z.gone, departure{time.Now(), k, p})
 		}
 	}
-	p.gone[z.id] = recent
-	gone := len(recent)
-	if gone == known {
+	gone := recent + len(z.gone) - known
+	if len(z.gone) == known {
 		return
 	}
 	if gone > few && 100*gone > share*of || gone > handful && gone >= of {
 		w.fail("%s deleted %d of %d names and types of ours in %s within %s, and nobody approved it", p.name, gone, of, z, window)
 	}
 }
+
+// remembered counts the deletions that a process must know of: its own, and with a Lease, where each leader leaves to the next what
+// went, also those of others who lived on for some time. Where there was trouble since then a leader may have left nothing, and even
+// the same process may have begun anew as one.
+func (w *world) remembered(p *process, gone []departure) int {
+	n := 0
+	for _, d := range gone {
+		ended := d.by.ended.Load()
+		troubled := slices.ContainsFunc(w.spells, func(s *spell) bool {
+			return (s.process == "" || s.process == p.name || s.process == d.by.name) &&
+				(s.kind == leases || s.kind == "" && !s.lies) && (s.until.IsZero() || s.until.After(d.at))
+		})
+		switch {
+		case !w.contended && d.by == p,
+			w.contended && !troubled && (d.by == p || ended > d.at.Add(renews).UnixNano()):
+			n++
+		}
+	}
+	return n
+}
+
+// renews is within how long a leader has written on the Lease what it leaves to the next.
+const renews = 5 * time.Second
 
 // vanished returns the names and types of ours that a process may still count in a zone, and that stand no more: what people took
 // away and it has not read again since, and what gave way to something of ours after it had judged.
@@ -191,6 +215,8 @@ func (w *world) judgeCause(p *process, z *zone, before contents, k key, late boo
 // kinds are those of the objects, as in paths.
 var kinds = []string{"services", "ingresses"}
 
+const leases = "leases"
+
 // kindOf returns the kind that a claim's resource is of.
 func kindOf(resource string) string {
 	if strings.HasPrefix(resource, "ingress/") {
@@ -253,7 +279,7 @@ func (w *world) judgeWriters(p *process, late bool) {
 // spell is a time in which processes cannot see the objects as they are.
 type spell struct {
 	process string // "": all
-	kind    string // of the objects, "": all
+	kind    string // of the objects, "": all, and leases too
 	errors  bool   // they are told so
 	lies    bool   // they are told that there are none
 	from    time.Time

@@ -19,7 +19,7 @@ func (w *world) edit(z *zone, what, format string, changes []emulator.Change, ar
 		delete(had, k)
 	}
 	for k := range had {
-		z.lost = append(z.lost, departure{time.Now(), k})
+		z.lost = append(z.lost, departure{time.Now(), k, nil})
 	}
 	w.mu.Unlock()
 	if err == nil {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -43,18 +44,17 @@ type process struct {
 	doomed  atomic.Int32
 	crashed atomic.Bool
 
+	ended atomic.Int64 // in nanoseconds since 1970, 0: it runs
+
 	mu    sync.Mutex
 	holds map[string]controller.Hold // by zone ID
-
-	// The rest is the world's, under its mutex.
-	gone map[string][]departure // what it deleted with nothing of ours in its place, by zone ID
 }
 
 // start runs a process in the place of a replica.
 func (w *world) start(name string) *process {
 	w.runs++
 	p := &process{w: w, name: fmt.Sprintf("%s.%d", name, w.runs), began: time.Now(), api: newLine(), cloud: newLine(), done: make(chan struct{}),
-		holds: map[string]controller.Hold{}, gone: map[string][]departure{}}
+		holds: map[string]controller.Hold{}}
 	c, err := p.controller()
 	if err != nil {
 		w.t.Fatalf("make a controller: %v", err)
@@ -88,12 +88,14 @@ func (p *process) controller() (*controller.Controller, error) {
 	if err != nil {
 		return nil, err
 	}
+	var left controller.Memory
 	p.lease = lease.Alone()
 	if w.contended {
 		p.lease, err = lease.Open(lease.Options{Name: "signpost", Namespace: "dns"}, config(), "", log)
 		if err != nil {
 			return nil, err
 		}
+		left = memory{p.lease.(lease.Board)}
 	}
 	naming, err := claims.NewNaming("", "", "")
 	if err != nil {
@@ -116,7 +118,7 @@ func (p *process) controller() (*controller.Controller, error) {
 		Rules: plan.Rules{Owner: owner, Claims: &naming, Policy: plan.Sync, Types: []dns.Type{dns.A, dns.AAAA, dns.CNAME},
 			Traits: service.Traits(), EvaluateHealth: true},
 		Lease: p.lease, Log: log, Metrics: controller.NewMetrics(prometheus.NewRegistry()),
-		Grace: 10 * time.Second, Approvals: approvals{w}, OnHold: p.held,
+		Grace: 10 * time.Second, Approvals: approvals{w}, OnHold: p.held, Memory: left,
 	}
 	if w.mutant.config != nil {
 		w.mutant.config(&c)
@@ -147,6 +149,7 @@ func (p *process) leads() bool {
 // stop ends the process as SIGTERM does.
 func (p *process) stop() {
 	p.w.journal("stop %s", p.name)
+	p.ended.Store(time.Now().UnixNano())
 	p.cancel()
 	<-p.done
 }
@@ -156,10 +159,33 @@ func (p *process) crash(when string) {
 	if p.crashed.Swap(true) {
 		return
 	}
+	p.ended.Store(time.Now().UnixNano())
 	p.w.did("crashes "+when, "crash %s %s", p.name, when)
 	p.api.die()
 	p.cloud.die()
 	p.cancel()
+}
+
+// memory is what guards leave on the Lease, as the command line has it.
+type memory struct{ lease.Board }
+
+var _ controller.Memory = memory{}
+
+const guardKey = "signpost.dev/guard"
+
+// Recall implements [controller.Memory].
+func (m memory) Recall() (states map[string]plan.GuardState, all bool) {
+	text := m.Read(guardKey)
+	return states, json.Unmarshal([]byte(text), &states) == nil
+}
+
+// Remember implements [controller.Memory].
+func (m memory) Remember(states map[string]plan.GuardState) {
+	text, err := json.Marshal(states)
+	if err != nil {
+		panic(err) // numbers and words
+	}
+	m.Write(guardKey, string(text))
 }
 
 // approvals is where the people of the world leave their approvals.

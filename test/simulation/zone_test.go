@@ -32,7 +32,8 @@ type zone struct {
 	id, apex string // the apex with its final dot
 	private  bool
 	now      contents
-	lost     []departure // what of ours went otherwise than by a deletion of a process
+	gone     []departure // what processes deleted with nothing of ours in its place, unasked
+	lost     []departure // what of ours went otherwise
 }
 
 func (z *zone) String() string {
