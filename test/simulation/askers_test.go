@@ -77,7 +77,7 @@ func (w *world) ask(asked map[place][]*object) {
 // something else, by what has been there to see since some time, has.
 func (w *world) yields(z *zone, before contents, k key, seen time.Time) bool {
 	had, _ := z.stands(before, k.name)
-	has, _ := z.stands(z.now, k.name)
+	has, _ := z.stands(z.now(), k.name)
 	holders := false
 	for _, a := range w.askers[place{z.id, k.name}] {
 		_, asks := a.sets(z, k.name)[k.typ]

@@ -49,11 +49,11 @@ func (w *world) heal() {
 	}
 	if w.chance(0.5) { // people take away what stands in the way
 		for _, z := range w.zones {
-			for _, k := range z.now.sorted() {
-				of, _ := z.ownerOf(z.now, k)
-				by, _, _ := claim(z.now[k])
+			for _, k := range z.now().sorted() {
+				of, _ := z.ownerOf(z.now(), k)
+				by, _, _ := claim(z.now()[k])
 				if of != owner && by != owner && !z.own(k) {
-					w.edit(z, "foreign sets deleted", "a person takes %s out of the way", []emulator.Change{change("DELETE", z.now[k])}, k)
+					w.edit(z, "foreign sets deleted", "a person takes %s out of the way", []emulator.Change{change("DELETE", z.now()[k])}, k)
 				}
 			}
 		}

@@ -38,7 +38,7 @@ const reconnects = 2 * time.Minute
 
 // judgeCall holds what one call did in a zone to the invariants, and reports whether it did anything. w.mu is held.
 func (w *world) judgeCall(p *process, z *zone, before contents, late bool) bool {
-	after := z.now
+	after := z.now()
 	changed := false
 	for k, s := range before {
 		now, stands := after[k]
@@ -84,7 +84,7 @@ func (w *world) judgeTouch(p *process, z *zone, before contents, k key, stays bo
 	of, _ := z.ownerOf(before, k)
 	switch {
 	case of != owner:
-		w.fail("%s touched %s in %s, which is not ours (owner %q): %s became %s", p.name, k, z, of, text(s), text(z.now[k]))
+		w.fail("%s touched %s in %s, which is not ours (owner %q): %s became %s", p.name, k, z, of, text(s), text(z.now()[k]))
 	case stays:
 		w.count("sets changed")
 	default:
@@ -96,14 +96,14 @@ func (w *world) judgeTouch(p *process, z *zone, before contents, k key, stays bo
 func (w *world) judgeDeletions(p *process, z *zone, before contents, late bool) {
 	// A set that stays as it was may not lose its claim.
 	for k, s := range before {
-		now, stands := z.now[k]
+		now, stands := z.now()[k]
 		was, _ := z.ownerOf(before, k)
-		is, _ := z.ownerOf(z.now, k)
+		is, _ := z.ownerOf(z.now(), k)
 		if stands && was == owner && is != owner && text(now) == text(s) && !isClaim(s) {
 			w.fail("%s took the claim of %s in %s and left the set", p.name, k, z)
 		}
 	}
-	had, has := z.ours(before), z.ours(z.now)
+	had, has := z.ours(before), z.ours(z.now())
 	z.gone = slices.DeleteFunc(z.gone, func(d departure) bool { return time.Since(d.at) >= window || has[d.of] })
 	recent, known := w.remembered(p, z.gone), len(z.gone)
 	of := len(had) + len(z.gone) + len(w.vanished(z, had))
@@ -168,8 +168,8 @@ func (w *world) vanished(z *zone, have map[key]bool) map[key]bool {
 
 // replaced reports whether something of ours came, or was changed, at a name.
 func replaced(z *zone, before contents, name string) bool {
-	for k, s := range z.now {
-		if of, _ := z.ownerOf(z.now, k); k.name != name || of != owner || isClaim(s) {
+	for k, s := range z.now() {
+		if of, _ := z.ownerOf(z.now(), k); k.name != name || of != owner || isClaim(s) {
 			continue
 		}
 		if was, stood := before[k]; !stood || text(was) != text(s) {

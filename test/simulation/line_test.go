@@ -247,8 +247,8 @@ func (w *world) deliver(p *process, r *http.Request, body []byte, write, late bo
 	if write {
 		id := zoneIn(r.URL.Path)
 		if z := w.zone(id); z != nil {
-			before := z.now
-			z.now = read(w.cloud.RecordSets(z.id))
+			before := z.now()
+			z.set(read(w.cloud.RecordSets(z.id)))
 			if w.judgeCall(p, z, before, late) {
 				w.count("writes")
 				w.writes++

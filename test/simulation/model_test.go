@@ -115,14 +115,14 @@ func (z *zone) stands(in contents, name string) (map[string]content, map[string]
 func (z *zone) obstructed(name string) bool {
 	for _, typ := range []string{"A", "AAAA", "CNAME"} {
 		at := z.claimAt(key{name, typ, ""})
-		s, stands := z.now[at]
+		s, stands := z.now()[at]
 		of, _, _ := claim(s)
-		if _, cname := z.now[key{at.name, "CNAME", ""}]; cname || stands && of != owner {
+		if _, cname := z.now()[key{at.name, "CNAME", ""}]; cname || stands && of != owner {
 			return true
 		}
 	}
-	for k := range z.now {
-		if of, _ := z.ownerOf(z.now, k); k.name == name && of != owner && !z.own(k) {
+	for k := range z.now() {
+		if of, _ := z.ownerOf(z.now(), k); k.name == name && of != owner && !z.own(k) {
 			return true
 		}
 	}
@@ -146,7 +146,7 @@ func (w *world) judgement() []string {
 	asked := w.asked()
 	for _, z := range w.zones {
 		names := map[string]bool{}
-		for k, s := range z.now {
+		for k, s := range z.now() {
 			if of, _, ok := claim(s); ok && of == owner {
 				if !z.used(k, asked) {
 					wrong = append(wrong, fmt.Sprintf("%s: %s is a claim without its set: %s", z, k, text(s)))
@@ -162,7 +162,7 @@ func (w *world) judgement() []string {
 		}
 		for name := range names {
 			if why := w.judge(z, name, asked[place{z.id, name}]); why != "" {
-				have, named := z.stands(z.now, name)
+				have, named := z.stands(z.now(), name)
 				wrong = append(wrong, fmt.Sprintf("%s: %s: %s; have %v of %v", z, name, why, have, named))
 			}
 		}
@@ -179,7 +179,7 @@ func (z *zone) used(at key, asked map[place][]*object) bool {
 		if at.name == "_signpost-"+mark+"."+z.apex {
 			name, ok = z.apex, true
 		}
-		if _, stands := z.now[key{name, typ, at.id}]; ok && (stands || len(asked[place{z.id, name}]) > 0) {
+		if _, stands := z.now()[key{name, typ, at.id}]; ok && (stands || len(asked[place{z.id, name}]) > 0) {
 			return true
 		}
 	}
@@ -187,7 +187,7 @@ func (z *zone) used(at key, asked map[place][]*object) bool {
 }
 
 func (w *world) judge(z *zone, name string, by []*object) string {
-	have, named := z.stands(z.now, name)
+	have, named := z.stands(z.now(), name)
 	switch {
 	case z.obstructed(name), w.spoilt(z, name):
 		return "" // what stands there, and whether it is touched, is watched with every call

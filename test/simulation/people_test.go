@@ -13,9 +13,9 @@ import (
 func (w *world) edit(z *zone, what, format string, changes []emulator.Change, args ...any) {
 	w.mu.Lock()
 	err := w.cloud.Change(z.id, changes...)
-	had := z.ours(z.now)
-	z.now = read(w.cloud.RecordSets(z.id))
-	for k := range z.ours(z.now) {
+	had := z.ours(z.now())
+	z.set(read(w.cloud.RecordSets(z.id)))
+	for k := range z.ours(z.now()) {
 		delete(had, k)
 	}
 	for k := range had {
@@ -45,7 +45,7 @@ func (w *world) somewhere() (*zone, string) {
 // find returns a random set that passes the test.
 func (w *world) find(z *zone, test func(key) bool) (key, bool) {
 	var all []key
-	for _, k := range z.now.sorted() {
+	for _, k := range z.now().sorted() {
 		if !z.own(k) && test(k) {
 			all = append(all, k)
 		}
@@ -60,12 +60,12 @@ func (w *world) find(z *zone, test func(key) bool) (key, bool) {
 func (w *world) handEdit() {
 	z, name := w.somewhere()
 	mine := func(k key) bool {
-		of, _ := z.ownerOf(z.now, k)
-		return of == owner && !isClaim(z.now[k])
+		of, _ := z.ownerOf(z.now(), k)
+		return of == owner && !isClaim(z.now()[k])
 	}
 	foreign := func(k key) bool {
-		of, _ := z.ownerOf(z.now, k)
-		return of == "" && !isClaim(z.now[k])
+		of, _ := z.ownerOf(z.now(), k)
+		return of == "" && !isClaim(z.now()[k])
 	}
 	address := fmt.Sprintf("203.0.113.%d", 1+w.rng.IntN(250))
 	switch w.rng.IntN(10) {
@@ -75,17 +75,17 @@ func (w *world) handEdit() {
 		w.edit(z, "foreign sets created", "a person creates %s %s", []emulator.Change{change("CREATE", s)}, name, s.Type)
 	case 2:
 		if k, ok := w.find(z, foreign); ok {
-			w.edit(z, "foreign sets deleted", "a person deletes %s", []emulator.Change{change("DELETE", z.now[k])}, k)
+			w.edit(z, "foreign sets deleted", "a person deletes %s", []emulator.Change{change("DELETE", z.now()[k])}, k)
 		}
 	case 3:
-		if k, ok := w.find(z, foreign); ok && z.now[k].Alias == nil {
-			s := z.now[k]
+		if k, ok := w.find(z, foreign); ok && z.now()[k].Alias == nil {
+			s := z.now()[k]
 			s.TTL++
 			w.edit(z, "foreign sets changed", "a person changes %s", []emulator.Change{change("UPSERT", s)}, k)
 		}
 	case 4, 5:
-		if k, ok := w.find(z, mine); ok && z.now[k].Alias == nil {
-			s := z.now[k]
+		if k, ok := w.find(z, mine); ok && z.now()[k].Alias == nil {
+			s := z.now()[k]
 			s.TTL += 7
 			if k.typ == "A" {
 				s.Values = []string{address}
@@ -94,16 +94,16 @@ func (w *world) handEdit() {
 		}
 	case 6:
 		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "sets of ours deleted by hand", "a person deletes ours, %s", []emulator.Change{change("DELETE", z.now[k])}, k)
+			w.edit(z, "sets of ours deleted by hand", "a person deletes ours, %s", []emulator.Change{change("DELETE", z.now()[k])}, k)
 		}
 	case 7:
 		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "claims of ours removed", "a person removes the claim of %s", []emulator.Change{change("DELETE", z.now[z.claimAt(k)])}, k)
+			w.edit(z, "claims of ours removed", "a person removes the claim of %s", []emulator.Change{change("DELETE", z.now()[z.claimAt(k)])}, k)
 		}
 	case 8:
 		if k, ok := w.find(z, mine); ok {
 			w.edit(z, "sets of ours deleted by hand", "a person deletes ours with its claim, %s",
-				[]emulator.Change{change("DELETE", z.now[k]), change("DELETE", z.now[z.claimAt(k)])}, k)
+				[]emulator.Change{change("DELETE", z.now()[k]), change("DELETE", z.now()[z.claimAt(k)])}, k)
 		}
 	case 9:
 		if k, ok := w.find(z, mine); ok {
@@ -117,8 +117,8 @@ func (w *world) handEdit() {
 func (w *world) otherOwner() {
 	z, name := w.somewhere()
 	theirs := func(k key) bool {
-		of, _ := z.ownerOf(z.now, k)
-		return of == stranger && !isClaim(z.now[k])
+		of, _ := z.ownerOf(z.now(), k)
+		return of == stranger && !isClaim(z.now()[k])
 	}
 	k, ok := w.find(z, theirs)
 	switch {
@@ -127,13 +127,13 @@ func (w *world) otherOwner() {
 		s := emulator.RecordSet{Name: name, Type: "A", TTL: 300, Values: []string{"203.0.113.1"}}
 		w.edit(z, "sets of another owner created", "another owner creates %s",
 			[]emulator.Change{change("CREATE", claimFor(z.claimAt(k), stranger, "service/theirs/web")), change("CREATE", s)}, k)
-	case w.chance(0.5) && z.now[k].Alias == nil:
-		s := z.now[k]
+	case w.chance(0.5) && z.now()[k].Alias == nil:
+		s := z.now()[k]
 		s.TTL = 300 + int64(w.rng.IntN(100))
 		w.edit(z, "sets of another owner changed", "another owner changes %s", []emulator.Change{change("UPSERT", s)}, k)
 	default:
 		w.edit(z, "sets of another owner deleted", "another owner deletes %s",
-			[]emulator.Change{change("DELETE", z.now[k]), change("DELETE", z.now[z.claimAt(k)])}, k)
+			[]emulator.Change{change("DELETE", z.now()[k]), change("DELETE", z.now()[z.claimAt(k)])}, k)
 	}
 }
 

@@ -103,7 +103,9 @@ func (w *world) addZones() {
 		}
 		id, err := w.cloud.AddZone(apex, options...)
 		w.must(err)
-		w.zones = append(w.zones, &zone{id: id, apex: apex + ".", private: private, now: read(w.cloud.RecordSets(id))})
+		z := &zone{id: id, apex: apex + ".", private: private}
+		z.set(read(w.cloud.RecordSets(id)))
+		w.zones = append(w.zones, z)
 	}
 	add("example.com", false)
 	if w.chance(0.5) {

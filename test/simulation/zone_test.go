@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/signpost-dns/signpost/internal/emulator"
 )
@@ -31,10 +32,15 @@ func (k key) compare(l key) int { return strings.Compare(k.String(), l.String())
 type zone struct {
 	id, apex string // the apex with its final dot
 	private  bool
-	now      contents
+	current  atomic.Pointer[contents]
 	gone     []departure // what processes deleted with nothing of ours in its place, unasked
 	lost     []departure // what of ours went otherwise
 }
+
+// now returns what the zone holds. Anybody may look; it is set under the world's mutex.
+func (z *zone) now() contents { return *z.current.Load() }
+
+func (z *zone) set(c contents) { z.current.Store(&c) }
 
 func (z *zone) String() string {
 	if z.private {
@@ -127,11 +133,11 @@ func (c contents) sorted() []key {
 // listing shows a zone for people.
 func (z *zone) listing() string {
 	var b strings.Builder
-	for _, k := range z.now.sorted() {
+	for _, k := range z.now().sorted() {
 		if k.name == z.apex && (k.typ == "NS" || k.typ == "SOA") {
 			continue
 		}
-		fmt.Fprintf(&b, "  %s %s\n", k, text(z.now[k]))
+		fmt.Fprintf(&b, "  %s %s\n", k, text(z.now()[k]))
 	}
 	return b.String()
 }
