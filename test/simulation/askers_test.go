@@ -90,3 +90,38 @@ func (w *world) yields(z *zone, before contents, k key, seen time.Time) bool {
 	}
 	return holders
 }
+
+// lostClaim reports whether a set without any claim was ours all the same: an object asks, or asked by what has been there to see, for
+// just this set, and a claim of ours at another set of the name names the object. Such a set is claimed again.
+func (w *world) lostClaim(p *process, z *zone, before contents, k key, late bool) bool {
+	_, named := z.stands(before, k.name)
+	for _, a := range w.askers[place{z.id, k.name}] {
+		seen, _ := w.sight(p, a.kind(), late)
+		want, asks := a.sets(z, k.name)[k.typ]
+		if !asks || !want.equal(contentOf(before[k])) || !a.until.IsZero() && a.until.Before(seen) {
+			continue
+		}
+		for _, resource := range named {
+			if resource == a.resource() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// oldClaim reports whether a claim of ours stands at the very name of a set, as ExternalDNS before 0.12 wrote them, and is not used by
+// the set whose claim it is by its name otherwise.
+func (z *zone) oldClaim(in contents, k key) bool {
+	at := key{k.name, "TXT", k.id}
+	of, _, ok := claim(in[at])
+	if !ok || of != owner {
+		return false
+	}
+	for other := range in {
+		if z.claimAt(other) == at && !isClaim(in[other]) {
+			return false
+		}
+	}
+	return true
+}

@@ -8,7 +8,9 @@
 //
 // After every call that changes a zone:
 //
-//   - only what was ours by its claim was changed or deleted, and no claim but ours was touched;
+//   - only what was ours by its claim was changed or deleted, or had lost just its claim and was as its object wants it beside another
+//     set of ours; and no claim but ours was touched. A claim at the very name of a set, as old versions of ExternalDNS wrote them,
+//     claims it, unless the set stands whose claim it is by its name in the format of today;
 //   - every set that was written has its claim, and no set lost its claim and stayed;
 //   - what went had a cause: no object wanted it, at a time that the process could still have had before its eyes; the object that
 //     its claim named was not unknown, nor its kind unreadable;

@@ -46,7 +46,7 @@ func (w *world) judgeCall(p *process, z *zone, before contents, late bool) bool 
 			continue
 		}
 		changed = true
-		w.judgeTouch(p, z, before, k, stands)
+		w.judgeTouch(p, z, before, k, stands, late)
 	}
 	for k, s := range after {
 		was, stood := before[k]
@@ -59,7 +59,7 @@ func (w *world) judgeCall(p *process, z *zone, before contents, late bool) bool 
 		}
 		if of, _, ok := claim(s); ok && of != owner {
 			w.fail("%s wrote a claim of %s: %s %s", p.name, of, k, text(s))
-		} else if of, _ := z.ownerOf(after, k); !ok && of != owner {
+		} else if of, _ := z.ownerOf(after, k); !ok && of != owner && !z.oldClaim(after, k) {
 			w.fail("%s wrote %s %s in %s without a claim of ours", p.name, k, text(s), z)
 		}
 		delete(w.exempt, departed{z.id, k.name, k.typ})
@@ -73,7 +73,7 @@ func (w *world) judgeCall(p *process, z *zone, before contents, late bool) bool 
 }
 
 // judgeTouch judges that a standing set was changed or deleted: it must have been ours, and if it stays its claim does.
-func (w *world) judgeTouch(p *process, z *zone, before contents, k key, stays bool) {
+func (w *world) judgeTouch(p *process, z *zone, before contents, k key, stays, late bool) {
 	s := before[k]
 	if of, _, ok := claim(s); ok {
 		if of != owner {
@@ -83,6 +83,10 @@ func (w *world) judgeTouch(p *process, z *zone, before contents, k key, stays bo
 	}
 	of, _ := z.ownerOf(before, k)
 	switch {
+	case of == "" && w.lostClaim(p, z, before, k, late):
+		w.count("sets claimed again")
+	case of == "" && z.oldClaim(before, k):
+		w.count("sets claimed the old way")
 	case of != owner:
 		w.fail("%s touched %s in %s, which is not ours (owner %q): %s became %s", p.name, k, z, of, text(s), text(z.now()[k]))
 	case stays:

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/signpost-dns/signpost/internal/emulator"
 )
 
 // place is a name in a zone.
@@ -97,21 +99,26 @@ func (z *zone) stands(in contents, name string) (map[string]content, map[string]
 		if !ok || of != owner {
 			continue
 		}
-		c := content{ttl: s.TTL}
-		for _, v := range s.Values {
-			c.values = append(c.values, strings.TrimSuffix(v, "."))
-		}
-		slices.Sort(c.values)
-		if s.Alias != nil {
-			c = content{alias: fmt.Sprintf("%s %s %t", s.Alias.HostedZoneID, s.Alias.DNSName, s.Alias.EvaluateTargetHealth)}
-		}
-		sets[typ], named[typ] = c, resource
+		sets[typ], named[typ] = contentOf(s), resource
 	}
 	return sets, named
 }
 
+func contentOf(s emulator.RecordSet) content {
+	if s.Alias != nil {
+		return content{alias: fmt.Sprintf("%s %s %t", s.Alias.HostedZoneID, s.Alias.DNSName, s.Alias.EvaluateTargetHealth)}
+	}
+	c := content{ttl: s.TTL}
+	for _, v := range s.Values {
+		c.values = append(c.values, strings.TrimSuffix(v, "."))
+	}
+	slices.Sort(c.values)
+	return c
+}
+
 // obstructed reports whether what stands at a name, or where the claims of its sets belong, may keep out what is asked for there:
-// anything that is not ours, a TXT (a claim of another name perhaps) that excludes a CNAME, a CNAME that excludes a claim.
+// anything that is not ours, a TXT (a claim of another name perhaps) that excludes a CNAME, a CNAME that excludes a claim, a claim in the
+// place that claims something else.
 func (z *zone) obstructed(name string) bool {
 	for _, typ := range []string{"A", "AAAA", "CNAME"} {
 		at := z.claimAt(key{name, typ, ""})
@@ -119,6 +126,11 @@ func (z *zone) obstructed(name string) bool {
 		of, _, _ := claim(s)
 		if _, cname := z.now()[key{at.name, "CNAME", ""}]; cname || stands && of != owner {
 			return true
+		}
+		for k := range z.now() {
+			if k.name == at.name && k != at && z.oldClaim(z.now(), k) {
+				return true
+			}
 		}
 	}
 	for k := range z.now() {
