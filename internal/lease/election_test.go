@@ -412,6 +412,29 @@ func TestFailuresAreWaitedFor(t *testing.T) {
 	})
 }
 
+// A renewal that fails tries two requests, whose answers differ: each is told once.
+func TestTroubleIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &apiServer{}
+		a := contend(t, server, "a", false)
+		term, _ := a.awaitTerm(t)
+		server.set(http.StatusServiceUnavailable)
+		<-term.Done()
+		time.Sleep(time.Hour)
+		server.set(0)
+		a.awaitTerm(t)
+		a.stop(t)
+		answers := `reason="the API server at https://192.0.2.1:6443 answers to `
+		wantLog(t, a,
+			`level=INFO msg="became leader" identity=a`,
+			`level=WARN msg="cannot renew the lease" `+answers+`update leases: out of order"`,
+			`level=WARN msg="cannot renew the lease" `+answers+`get leases: out of order"`,
+			`level=WARN msg="lost the lease: stopped writing" `+answers+`get leases: out of order"`,
+			`level=INFO msg="became leader" identity=a`,
+			`level=INFO msg="gave up the lease"`)
+	})
+}
+
 // Short outages cost nothing.
 func TestFlapping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -20,8 +20,9 @@ type teller struct {
 	namespace string
 
 	mu    sync.Mutex
-	state string // what was said last
-	last  Status // Leader and Trouble
+	state string          // what was said last
+	told  map[string]bool // why we wait, since we last did not: a renewal tries several requests, and each may fail in its way
+	last  Status          // Leader and Trouble
 }
 
 func (t *teller) status() Status {
@@ -35,15 +36,24 @@ func (t *teller) say(level slog.Level, state string, s Status, message string, a
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = s
-	if state != t.state {
-		t.state = state
-		t.log.Log(context.Background(), level, message, attrs...)
+	if state == t.state {
+		return
 	}
+	t.state = state
+	if t.told == nil || !strings.HasPrefix(state, waits) {
+		t.told = map[string]bool{}
+	}
+	if t.told[state] {
+		return
+	}
+	t.told[state] = true
+	t.log.Log(context.Background(), level, message, attrs...)
 }
 
 const (
 	leads    = "leads"
 	standsBy = "stands by "
+	waits    = "waits: "
 )
 
 // leading: we hold the lease, and rose says that we did not before.
@@ -75,7 +85,7 @@ func (t *teller) waiting(held bool, tr trouble) {
 	if tr.hint != "" {
 		attrs = append(attrs, "hint", tr.hint)
 	}
-	t.say(slog.LevelWarn, "waits: "+tr.reason, Status{Leader: t.status().Leader, Trouble: tr.reason}, message, attrs...)
+	t.say(slog.LevelWarn, waits+tr.reason, Status{Leader: t.status().Leader, Trouble: tr.reason}, message, attrs...)
 }
 
 // writesAlone: leases are forbidden.
@@ -117,7 +127,7 @@ func (t *teller) kept() {
 func (t *teller) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.state, t.last = "", Status{}
+	t.state, t.told, t.last = "", nil, Status{}
 }
 
 // trouble is a failure in words that are the same each time the same happens.

@@ -153,11 +153,11 @@ func (w *world) leaseTrouble() {
 		heal := w.trouble(spell{kind: leases})
 		if w.chance(0.1) {
 			w.did("leases denied", "leases are denied")
-			w.alone = time.Now().Add(forever)
+			w.mayBeAlone(forever)
 			w.api.Deny("", leases)
 			return func() {
 				w.api.Allow("", leases)
-				w.alone = time.Now().Add(2 * time.Minute)
+				w.mayBeAlone(reconnects)
 				heal()
 			}
 		}
@@ -168,6 +168,13 @@ func (w *world) leaseTrouble() {
 			heal()
 		}
 	})
+}
+
+// mayBeAlone lets replicas write side by side for a time.
+func (w *world) mayBeAlone(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alone = time.Now().Add(d)
 }
 
 func (w *world) crashSomebody() {

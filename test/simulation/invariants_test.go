@@ -266,7 +266,7 @@ func (w *world) lied(since time.Time) bool {
 
 // judgeWriters judges that nobody else may write while a process does. What arrives late is left to compare-and-swap.
 func (w *world) judgeWriters(p *process, late bool) {
-	if !w.contended || late || time.Now().Before(w.alone) {
+	if !w.contended || late || time.Now().Before(w.severally()) {
 		return
 	}
 	if w.writer != "" && w.writer != p.name {
@@ -278,6 +278,24 @@ func (w *world) judgeWriters(p *process, late bool) {
 			w.fail("%s wrote while %s holds the lease", p.name, other.name)
 		}
 	}
+}
+
+// severally returns until when replicas may write side by side: leases were denied them, and they have not been able to learn that they
+// are not denied any more.
+func (w *world) severally() time.Time {
+	until := w.alone
+	for _, s := range w.spells { // in the order in which they began
+		if s.kind != "" || s.lies || !s.from.Before(until) {
+			continue
+		}
+		if s.until.IsZero() {
+			return time.Now().Add(forever)
+		}
+		if end := s.until.Add(reconnects); end.After(until) {
+			until = end
+		}
+	}
+	return until
 }
 
 // spell is a time in which processes cannot see the objects as they are.
