@@ -88,7 +88,7 @@ func (c *publishCommand) hosts(lookup func(string) (string, bool)) ([]dns.Name, 
 	var out []dns.Name
 	for _, text := range texts {
 		name, err := dns.ParseName(strings.TrimSpace(text))
-		if err != nil || name == dns.Root {
+		if err != nil || name == dns.Root || strings.ContainsAny(text, `/:\`) {
 			return nil, errorf("write a domain name such as registry.example.com", "%s: %q is no name of a host", from, text)
 		}
 		if !slices.Contains(out, name) {
@@ -96,6 +96,21 @@ func (c *publishCommand) hosts(lookup func(string) (string, bool)) ([]dns.Name, 
 		}
 	}
 	return out, nil
+}
+
+// zone reads the zone's ID from the flag, or from route53-updater's variable; "" if neither says one.
+func (c *publishCommand) zone(lookup func(string) (string, bool)) (string, error) {
+	from, text := "--zone-id", c.ZoneID
+	if text == "" {
+		from = "ROUTE53_ZONE_ID"
+		text, _ = lookup(from)
+	}
+	id := strings.TrimPrefix(strings.TrimSpace(text), "/hostedzone/")
+	if strings.ContainsFunc(id, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') }) {
+		return "", errorf("write it as Route 53 does, such as Z0123456789ABCDEFGHIJ, or leave it out to have the zone found by the name",
+			"%s: %q is no ID of a hosted zone", from, text)
+	}
+	return id, nil
 }
 
 // Run publishes once, or until ctx ends.
@@ -112,15 +127,14 @@ func (c *publishCommand) Run(ctx context.Context, call *call) error {
 	if err != nil {
 		return errorf("check --txt-prefix and --txt-suffix", "the names of claims: %w", err)
 	}
+	zoneID, err := c.zone(call.LookupEnv)
+	if err != nil {
+		return err
+	}
 	p, err := route53.New(ctx, route53.Options{}, dns.Filter{}, CurrentBuild().Version)
 	if err != nil {
 		return err
 	}
-	zoneID := c.ZoneID
-	if v, _ := call.LookupEnv("ROUTE53_ZONE_ID"); zoneID == "" {
-		zoneID = v
-	}
-	zoneID = strings.TrimPrefix(strings.TrimSpace(zoneID), "/hostedzone/")
 	job := &publishing{call: call, hosts: hosts, dryRun: c.DryRun, published: map[publicip.Family]netip.Addr{}, told: map[dns.Name]string{},
 		to: publicip.Publisher{Provider: p, ZoneID: zoneID, Owner: c.OwnerID, Naming: naming, TTL: uint32(c.TTL / time.Second)}}
 	if !c.Watch {
