@@ -161,15 +161,18 @@ func (c *Controller) leader(identity string) string {
 	return identity[:i] + " (kubectl -n " + namespace + " port-forward pod/" + identity[:i] + " 7979)"
 }
 
-// silence is why no object asks for a name. The zero silence is that one does.
+// silence is why no object is heard at a name. The zero silence is that one is.
 type silence struct {
 	why  string
 	tied bool // an object would ask, and cannot
 }
 
 func (c *Controller) silence(a asked, sources []string) silence {
-	if len(a.wants) > 0 {
+	if slices.ContainsFunc(a.wants, func(w plan.Want) bool { return c.manages(w.Set.Type) }) {
 		return silence{}
+	}
+	if len(a.wants) > 0 {
+		return silence{notManaged(a.wants[0].Set.Type), true}
 	}
 	for _, p := range c.ledger.report() {
 		if speaksOf(p.Message, a.name) {
@@ -217,6 +220,12 @@ func (c *Controller) explainObjects(a asked, zones []ExplainedZone, winners []st
 			if x := of(o.Resource()); len(x.Refused) == 0 {
 				x.Heard = c.heard(o, askers, zones, winners)
 			}
+		}
+	}
+	for _, w := range a.wants {
+		o, refused := of(w.By.Resource()), notManagedReason+": "+notManaged(w.Set.Type)
+		if !c.manages(w.Set.Type) && !slices.Contains(o.Refused, refused) {
+			o.Refused = append(o.Refused, refused)
 		}
 	}
 	var out []ExplainedObject

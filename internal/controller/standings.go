@@ -247,14 +247,19 @@ func stand(sets int) string {
 	return fmt.Sprintf("%d record sets stand in DNS", sets)
 }
 
+// manages reports whether what is wanted of a type is acted on: a CNAME may become an alias, which is an address.
+func (c *Controller) manages(t dns.Type) bool {
+	return slices.Contains(c.Rules.Types, t) || t == dns.CNAME && slices.ContainsFunc(c.Rules.Types, dns.Type.Address)
+}
+
+func notManaged(t dns.Type) string { return fmt.Sprintf("%s is not among --managed-record-types", t) }
+
 // stands returns why what is wanted does not stand in DNS, "" if it does; known
 // is false if it is on its way, or that cannot be told.
 func (c *Controller) stands(w plan.Want) (reason, message string, known bool) {
 	n := w.Set.Name
-	managed := slices.Contains(c.Rules.Types, w.Set.Type) ||
-		w.Set.Type == dns.CNAME && slices.ContainsFunc(c.Rules.Types, dns.Type.Address)
-	if !managed {
-		return notManagedReason, fmt.Sprintf("%s is not among --managed-record-types", w.Set.Type), true
+	if !c.manages(w.Set.Type) {
+		return notManagedReason, notManaged(w.Set.Type), true
 	}
 	for _, r := range c.ledger.at("", n) {
 		if concerns(r, w) {
