@@ -67,7 +67,8 @@ func TestLinksLeadSomewhere(t *testing.T) {
 		}
 		more = append(more, found...)
 	}
-	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "from-externaldns.md", "externaldns-defects.md", "route53.md"}
+	pages := []string{"../README.md", "architecture.md", "reasons.md", "flags.md", "metrics.md", "from-externaldns.md", "externaldns-defects.md", "route53.md",
+		"no-load-balancer.md", "../deploy/README.md"}
 	for _, page := range append(pages, more...) {
 		text, err := os.ReadFile(page)
 		if err != nil {
