@@ -97,10 +97,17 @@ func namesOne(c claim.Claim, askers []Object) bool {
 }
 
 // namedElsewhere reports whether another claim of the set that stays names who
-// asks for it.
+// asks for it. One that speaks of the set only as it is now, as that of an alias,
+// goes.
 func (d *decision) namedElsewhere(n *neededClaim) bool {
 	s := d.standing[n.like.Key]
-	return s != nil && !d.Convert && slices.ContainsFunc(n.askers, s.names)
+	if s == nil || !s.ours || d.Convert {
+		return false
+	}
+	return slices.ContainsFunc(d.Claims.For(d.around, n.like, d.Zone.Name), func(c claim.Found) bool {
+		return c.Claim.Owner == s.claims[0].Claim.Owner &&
+			slices.ContainsFunc(n.askers, func(o Object) bool { return c.Claim.Names(o.Resource()) })
+	})
 }
 
 // holdsAnother reports whether a claim is in force for a set that nobody wants,

@@ -44,11 +44,19 @@ func (d *decision) drops(want *desired, c claim.Found) bool {
 	if want.unmoved || d.Policy == CreateOnly || !d.Convert && !c.Former {
 		return false
 	}
-	if d.hold(c.Claim) != "" && !namesOne(c.Claim, want.askers) || d.still(c) {
+	if d.hold(c.Claim) != "" && !namesOne(c.Claim, want.askers) || d.still(c) || c.Former && d.mayNameOther(c) {
 		return false
 	}
 	at, _, err := d.claimKey(want)
 	return err == nil && at != c.Set.Key
+}
+
+// mayNameOther reports whether a claim by former affixes can be read as that of a
+// standing set which nobody here wants, and which is not ours to decide about.
+func (d *decision) mayNameOther(c claim.Found) bool {
+	return slices.ContainsFunc(d.around, func(s dns.RecordSet) bool {
+		return !isClaim(s) && !d.takes(s.Name) && len(d.Claims.For([]dns.RecordSet{c.Set}, s, d.Zone.Name)) > 0
+	})
 }
 
 // redundant reports whether a claim of no standing set would be dropped as soon

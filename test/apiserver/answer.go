@@ -147,7 +147,7 @@ func (s *Server) delete(q query) (answer, error) {
 	}
 	if p := options.Preconditions; p != nil {
 		if p.UID != nil && *p.UID != o.GetUID() || p.ResourceVersion != nil && *p.ResourceVersion != o.GetResourceVersion() {
-			return answer{}, apierrors.NewConflict(q.table.resource(), q.name, errors.New("Precondition failed"))
+			return answer{}, apierrors.NewConflict(q.table.resource(), q.name, errors.New("the precondition failed"))
 		}
 	}
 	if err := s.remove(q.table, o); err != nil {

@@ -120,7 +120,7 @@ func (s *Server) update(t *table, o client.Object) error {
 	}
 	if uid := o.GetUID(); uid != "" && uid != meta.Metadata.UID {
 		return apierrors.NewConflict(t.resource(), o.GetName(),
-			fmt.Errorf("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid, meta.Metadata.UID))
+			fmt.Errorf("the precondition failed: UID in precondition: %s, UID in object meta: %s", uid, meta.Metadata.UID))
 	}
 	o.SetUID(meta.Metadata.UID)
 	o.SetCreationTimestamp(meta.Metadata.CreationTimestamp)

@@ -246,9 +246,9 @@ func ingress(host, address string) *networkingv1.Ingress {
 			Annotations: map[string]string{"kubectl.kubernetes.io/last-applied-configuration": fmt.Sprintf(lastApplied, name, host, name)},
 			ManagedFields: []metav1.ManagedFieldsEntry{
 				{Manager: "kubectl-client-side-apply", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "networking.k8s.io/v1",
-					FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(managedSpec)}},
+					FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(managedSpec)},
 				{Manager: "nginx-ingress-controller", Operation: metav1.ManagedFieldsOperationUpdate, APIVersion: "networking.k8s.io/v1",
-					FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte(managedStatus)}, Subresource: "status"},
+					FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(managedStatus), Subresource: "status"},
 			},
 		},
 		Spec: networkingv1.IngressSpec{
