@@ -235,7 +235,7 @@ func (r *draft) intent() plan.Intent {
 	}
 	like := plan.Want{By: r.by, Set: dns.RecordSet{TTL: r.ttl()}}
 	r.route(&like)
-	like.Adopt, like.Mate = r.adopts(), r.d.compatibility == mate
+	like.Adopt, like.Mate = r.adopts(), r.d.compatibility == mate && (r.source == "service" || r.source == "ingress")
 	for _, name := range slices.Sorted(maps.Keys(r.points)) {
 		in.Wants = append(in.Wants, r.wants(like, name, *r.points[name])...)
 	}
