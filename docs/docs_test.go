@@ -136,3 +136,21 @@ func testExists(t *testing.T, name string) bool {
 		return strings.Contains(string(text), "\nfunc Test"+function+"(t *testing.T) {")
 	})
 }
+
+// TestREADMELeadsToEveryPage looks for a link to each page of docs; folders
+// have a page of their own that leads on.
+func TestREADMELeadsToEveryPage(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if (e.IsDir() || filepath.Ext(e.Name()) == ".md") && !strings.Contains(string(text), "](docs/"+e.Name()) {
+			t.Errorf("the README has no link to docs/%s", e.Name())
+		}
+	}
+}
