@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/controller"
@@ -77,7 +76,7 @@ func (c *adoptCommand) read(ctx context.Context, call *call) (controller.Report,
 	if err != nil {
 		return controller.Report{}, err
 	}
-	progress := newProgress(call.Stderr, call.terminal && !call.log.Enabled(ctx, slog.LevelInfo))
+	progress := call.progress(ctx)
 	progress.show("reading " + e.feed.String() + " and the zones")
 	defer progress.clear()
 	return c.once(ctx, e)

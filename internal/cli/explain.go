@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -75,7 +74,7 @@ func (c *explainCommand) Run(ctx context.Context, call *call) error {
 	if err != nil {
 		return err
 	}
-	progress := newProgress(call.Stderr, call.terminal && !call.log.Enabled(ctx, slog.LevelInfo))
+	progress := call.progress(ctx)
 	progress.show("reading " + e.feed.String() + " and the zones")
 	_, err = e.Once(ctx)
 	progress.clear()

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func (c *planCommand) Run(ctx context.Context, call *call) error {
 	if err != nil {
 		return err
 	}
-	progress := newProgress(call.Stderr, call.terminal && !call.log.Enabled(ctx, slog.LevelInfo))
+	progress := call.progress(ctx)
 	progress.show("reading " + e.feed.String() + " and the zones")
 	report, err := c.once(ctx, e)
 	progress.clear()

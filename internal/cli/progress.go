@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -12,7 +14,7 @@ import (
 // shows nothing where w is no terminal. Its methods may be called concurrently;
 // write nothing else to w between show and clear.
 //
-//	p := newProgress(call.Stderr, call.terminal)
+//	p := call.progress(ctx)
 //	defer p.clear()
 //	p.show("reading zone example.com., 1200 record sets so far")
 type progress struct {
@@ -34,6 +36,11 @@ const (
 
 func newProgress(w io.Writer, terminal bool) *progress {
 	return &progress{w: w, enabled: terminal}
+}
+
+// progress shows what a command does to a person who is not told by the log.
+func (c *call) progress(ctx context.Context) *progress {
+	return newProgress(c.Stderr, c.terminal && !dumb(c.LookupEnv) && !c.log.Enabled(ctx, slog.LevelInfo))
 }
 
 // show begins to show a text, or puts it in the place of the one shown.

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -49,5 +51,15 @@ func TestProgressIsSilentElsewhere(t *testing.T) {
 	p.clear()
 	if b.Len() > 0 {
 		t.Errorf("written: %q", b.String())
+	}
+}
+
+func TestProgressIsForTerminalsThatErase(t *testing.T) {
+	for kind, want := range map[string]bool{"xterm": true, "": true, "dumb": false} {
+		c := &call{System: System{Stderr: io.Discard, LookupEnv: environ(map[string]string{"TERM": kind})},
+			log: slog.New(slog.DiscardHandler), terminal: true}
+		if got := c.progress(t.Context()).enabled; got != want {
+			t.Errorf("TERM=%q: shown %v, want %v", kind, got, want)
+		}
 	}
 }

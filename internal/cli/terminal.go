@@ -26,8 +26,13 @@ func isTerminal(stream any) bool {
 // wantsColour honours NO_COLOR (https://no-color.org) and dumb terminals.
 func wantsColour(lookup func(string) (string, bool)) bool {
 	no, _ := lookup("NO_COLOR")
+	return no == "" && !dumb(lookup)
+}
+
+// dumb reports whether the terminal says that it obeys no control sequences.
+func dumb(lookup func(string) (string, bool)) bool {
 	kind, _ := lookup("TERM")
-	return no == "" && kind != "dumb"
+	return kind == "dumb"
 }
 
 // painter returns what wraps text in a colour, or leaves it as it is.
