@@ -38,6 +38,9 @@ func (w *Want) Add(ask *Ask, members []Member) {
 		}
 	}
 	for _, m := range members {
+		if m.Instance == "" { // chosen when nodes were no EC2 instances
+			continue
+		}
 		if _, known := w.Instances[m.Instance]; !known || m.State != Leaving {
 			w.Leaving[m.Instance] = m.State == Leaving
 		}

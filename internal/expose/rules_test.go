@@ -3,6 +3,7 @@ package expose_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -245,6 +246,38 @@ func TestSpoiltNote(t *testing.T) {
 		f.settled()
 		f.nodesOf("udp", "n1 n2")
 	})
+}
+
+// Whoever may edit a Service may edit its note. That opens no instance but the cluster's nodes, and has packets for no
+// address sent to the Service but for theirs.
+func TestForgedNote(t *testing.T) {
+	for _, mode := range []expose.Mode{expose.ExternalIPs, expose.LoadBalancer} {
+		t.Run(string(mode), func(t *testing.T) {
+			bubble(t, 1, func(f *farm) {
+				f.try(nil, f.srv.AddInstance(emulator.Instance{ID: "i-database", VPC: "vpc-other", PrivateIP: netip.MustParseAddr("10.9.9.9")}))
+				s := udp("udp", 6315, compat+"selector", "none=fits",
+					"signpost.dev/nodes", `[{"node":"n1","instance":"i-database","internal":["10.0.0.1","8.8.8.8"],"public":[],"state":"serving"},`+
+						`{"node":"gone","instance":"i-00000000000000001","internal":["10.96.0.1"],"public":[],"state":"serving"}]`)
+				if class := expose.Class; mode == expose.LoadBalancer {
+					s.Spec.LoadBalancerClass, s.Annotations["signpost.dev/selector"] = &class, "none=fits"
+				}
+				f.create(s)
+				if err := f.passes(); err == nil || !strings.Contains(err.Error(), "EC2 instance i-database is no node of this cluster") {
+					t.Errorf("told %v", err)
+				}
+				if i, _ := f.srv.Instance("i-database"); len(i.Groups) > 0 {
+					t.Errorf("i-database is in %v", i.Groups)
+				}
+				at := f.get("udp").Spec.ExternalIPs
+				for _, i := range f.get("udp").Status.LoadBalancer.Ingress {
+					at = append(at, i.IP)
+				}
+				if !slices.Equal(at, []string{"10.0.0.1"}) {
+					t.Errorf("it is at %v", at)
+				}
+			})
+		})
+	}
 }
 
 // One Service that cannot be written, and one whose ports cannot be opened, hold up no other: not its opening, nor its

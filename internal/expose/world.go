@@ -67,20 +67,47 @@ func (w *world) known() map[string]Known {
 func (w *world) members(s *corev1.Service) []Member {
 	members, ok := readMembers(s)
 	ask := w.ask(s)
-	if ok || ask == nil {
-		return members
+	if ok {
+		return w.credible(s, members)
 	}
-	at := s.Spec.ExternalIPs
-	if ask.Mode == LoadBalancer {
-		at = nil
-		for _, i := range s.Status.LoadBalancer.Ingress {
-			at = append(at, i.IP)
-		}
+	if ask == nil {
+		return nil
 	}
+	at := reachedAt(s, ask.Mode)
 	var out []Member
 	for _, n := range w.nodes {
 		if slices.ContainsFunc(n.Internal, func(a netip.Addr) bool { return slices.Contains(at, a.String()) }) {
 			out = append(out, Member{Node: n.Name, Instance: n.Instance, Internal: n.Internal, Public: n.Public, State: Serving, guessed: true})
+		}
+	}
+	return out
+}
+
+// reachedAt returns where a Service takes traffic besides its cluster IP.
+func reachedAt(s *corev1.Service, mode Mode) []string {
+	if mode != LoadBalancer {
+		return s.Spec.ExternalIPs
+	}
+	var at []string
+	for _, i := range s.Status.LoadBalancer.Ingress {
+		at = append(at, i.IP)
+	}
+	return at
+}
+
+// credible leaves out addresses that are no node's and at which the Service is not yet. Whoever may edit a Service may
+// edit its note, and need not be permitted to have packets for any address sent to it.
+func (w *world) credible(s *corev1.Service, members []Member) []Member {
+	at := slices.Concat(reachedAt(s, ExternalIPs), reachedAt(s, LoadBalancer))
+	var out []Member
+	for _, m := range members {
+		m.Internal = slices.DeleteFunc(m.Internal, func(a netip.Addr) bool {
+			return !slices.Contains(at, a.String()) && !slices.ContainsFunc(w.nodes, func(n Node) bool {
+				return n.Name == m.Node && slices.Contains(n.Internal, a)
+			})
+		})
+		if len(m.Internal) > 0 {
+			out = append(out, m)
 		}
 	}
 	return out

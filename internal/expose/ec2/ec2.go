@@ -127,6 +127,7 @@ func (f *Firewall) diff(s state, want expose.Want) expose.Steps {
 			d.own[g.vpc] = &s.groups[i]
 		}
 	}
+	d.admit()
 	for _, vpc := range d.vpcs() {
 		d.openIn(vpc)
 	}
@@ -145,6 +146,23 @@ type differ struct {
 	want  expose.Want
 	own   map[string]*group // by VPC; made by the first step where it is missing
 	steps expose.Steps
+}
+
+// admit leaves out instances that are neither nodes of the cluster nor, as a node that is gone may be, in its group:
+// whoever may edit a Service may edit what it notes, and need not be permitted to open other instances.
+func (d *differ) admit() {
+	admitted := map[string][]string{}
+	for _, id := range slices.Sorted(maps.Keys(d.want.Instances)) {
+		i, ok := d.state.instances[id]
+		if g := d.own[i.vpc]; ok && !slices.Contains(d.want.Cluster, id) && (g == nil || !slices.Contains(i.groups, g.id)) {
+			if !d.want.Leaving[id] {
+				d.fail(id, fmt.Errorf("EC2 instance %s is no node of this cluster", id))
+			}
+			continue
+		}
+		admitted[id] = d.want.Instances[id]
+	}
+	d.want.Instances = admitted
 }
 
 // vpcs are those in which instances shall be open.
