@@ -41,7 +41,7 @@ type Known struct {
 	Members []Member
 	Deleted bool          // it waits to be gone: nothing is left to wait for
 	TTL     time.Duration // for which its names may be remembered
-	// Endpoints are the names of nodes with a ready endpoint of the Service; nil if that is not known.
+	// Endpoints are the names of nodes with a ready endpoint of the Service; nil if it does not matter.
 	Endpoints map[string]bool
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -19,6 +20,7 @@ import (
 type pass struct {
 	*Controller
 	*world
+	services      map[string]*corev1.Service // of the world, as written since
 	known         map[string]Known
 	choices       map[string]Choice
 	before, after map[string][]Member // what must be open before Services are written, and after
@@ -53,7 +55,7 @@ func (f failures) joined() error {
 
 // pass makes one, and returns when to look again; zero: when something happens.
 func (c *Controller) pass(ctx context.Context, w *world) (time.Time, error) {
-	p := &pass{Controller: c, world: w, known: w.known(), before: map[string][]Member{}, after: map[string][]Member{}, failed: failures{}}
+	p := &pass{Controller: c, world: w, services: maps.Clone(w.services), known: w.known(), before: map[string][]Member{}, after: map[string][]Member{}, failed: failures{}}
 	p.choices = Decide(time.Now(), p.known, w.nodes)
 	err := p.run(ctx)
 	p.tell(p)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/informers"
@@ -24,9 +26,10 @@ const (
 	lastRetry  = time.Minute
 )
 
-// Run makes passes whenever Services, nodes or endpoints change, until ctx ends. What fails is told and tried again.
+// Run makes passes whenever what matters of Services, nodes or endpoints changes, until ctx ends. What fails is told and
+// tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace))
+	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace), informers.WithTransform(strip))
 	happened := make(chan struct{}, 1)
 	poke := func(any) {
 		select {
@@ -39,6 +42,9 @@ func (c *Controller) Run(ctx context.Context) error {
 	endpoints := factory.Discovery().V1().EndpointSlices()
 	for _, i := range []cache.SharedIndexInformer{services.Informer(), nodes.Informer(), endpoints.Informer()} {
 		if _, err := i.AddEventHandler(on); err != nil {
+			return fmt.Errorf("watch for exposure: %w", err)
+		}
+		if err := i.SetWatchErrorHandlerWithContext(c.denied()); err != nil {
 			return fmt.Errorf("watch for exposure: %w", err)
 		}
 	}
@@ -64,6 +70,35 @@ func (c *Controller) Run(ctx context.Context) error {
 	return c.loop(ctx, happened, read)
 }
 
+// strip leaves of objects what is read of them. Services are written as a whole, and stay so.
+func strip(o any) (any, error) {
+	switch o := o.(type) {
+	case *corev1.Node:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Spec = corev1.NodeSpec{Unschedulable: o.Spec.Unschedulable, ProviderID: o.Spec.ProviderID}
+		o.Status = corev1.NodeStatus{Addresses: o.Status.Addresses, Conditions: o.Status.Conditions}
+	case *discoveryv1.EndpointSlice:
+		o.ManagedFields, o.Annotations, o.Ports = nil, nil, nil
+		for i, e := range o.Endpoints {
+			o.Endpoints[i] = discoveryv1.Endpoint{NodeName: e.NodeName, Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}}
+		}
+	}
+	return o, nil
+}
+
+// denied tells once that a kind may not be read, for then nothing is done at all.
+func (c *Controller) denied() cache.WatchErrorHandlerWithContext {
+	var once sync.Once
+	return func(_ context.Context, _ *cache.Reflector, err error) {
+		if apierrors.IsForbidden(err) {
+			once.Do(func() {
+				c.Log.Warn("Services on node addresses stay as they are until what they depend on may be read", "error", err,
+					"hint", "allow get, list and watch of services, endpointslices and, in a ClusterRole, nodes")
+			})
+		}
+	}
+}
+
 // loop makes a pass after each thing that happens, when one is due, and again after a failure.
 func (c *Controller) loop(ctx context.Context, happened <-chan struct{}, read func() (*world, error)) error {
 	retry := firstRetry
@@ -86,15 +121,38 @@ func (c *Controller) loop(ctx context.Context, happened <-chan struct{}, read fu
 		if until := time.Until(again); !again.IsZero() && until < wait {
 			wait = max(until, gather)
 		}
-		t := time.NewTimer(wait)
+		rest(ctx, wait, happened, func() bool {
+			now, err := read()
+			return err != nil || w == nil || !now.like(w)
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// rest waits until something happens that matters, at most for so long. A pass asks the firewall, and most of what
+// happens in a cluster is nothing to it: a heartbeat of a node, another Service's endpoint.
+func rest(ctx context.Context, long time.Duration, happened <-chan struct{}, matters func() bool) {
+	due := time.NewTimer(long)
+	defer due.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			t.Stop()
-			return nil
-		case <-t.C:
+			return
+		case <-due.C:
+			return
 		case <-happened:
-			t.Reset(gather)
-			<-t.C
+		}
+		more := time.NewTimer(gather)
+		select {
+		case <-ctx.Done():
+			more.Stop()
+			return
+		case <-more.C:
+		}
+		if matters() {
+			return
 		}
 	}
 }

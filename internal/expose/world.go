@@ -1,7 +1,9 @@
 package expose
 
 import (
+	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -11,16 +13,16 @@ import (
 
 // world is what is known of the cluster.
 type world struct {
-	services map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something
-	nodes    []Node
-	slices   []*discoveryv1.EndpointSlice
-	onEC2    bool
-	takes    func(*corev1.Service) bool
-	leastTTL time.Duration
+	services  map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something
+	nodes     []Node                     // the oldest first
+	endpoints map[string]map[string]bool // by Service that cares where they are: names of nodes with a ready one
+	onEC2     bool
+	takes     func(*corev1.Service) bool
+	leastTTL  time.Duration
 }
 
 func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, endpoints []*discoveryv1.EndpointSlice) *world {
-	w := &world{services: map[string]*corev1.Service{}, slices: endpoints, takes: c.Takes, leastTTL: c.LeastTTL}
+	w := &world{services: map[string]*corev1.Service{}, endpoints: map[string]map[string]bool{}, takes: c.Takes, leastTTL: c.LeastTTL}
 	w.onEC2 = slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return instanceID(n.Spec.ProviderID) != "" })
 	if c.OnEC2 != nil {
 		w.onEC2 = *c.OnEC2
@@ -28,9 +30,21 @@ func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, 
 	for _, n := range nodes {
 		w.nodes = append(w.nodes, ReadNode(n, w.onEC2))
 	}
+	slices.SortFunc(w.nodes, older)
 	for _, s := range services {
 		if w.concerns(s) {
 			w.services[nameOf(s)] = s
+		}
+		if ask := w.ask(s); ask != nil && ask.Local {
+			w.endpoints[nameOf(s)] = map[string]bool{}
+		}
+	}
+	for _, slice := range endpoints {
+		on, ok := w.endpoints["service/"+slice.Namespace+"/"+slice.Labels[discoveryv1.LabelServiceName]]
+		for _, e := range slice.Endpoints {
+			if ok && e.NodeName != nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
+				on[*e.NodeName] = true
+			}
 		}
 	}
 	return w
@@ -40,6 +54,13 @@ func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, 
 func (w *world) concerns(s *corev1.Service) bool {
 	_, noted := s.Annotations[membersAnnotation]
 	return w.ask(s) != nil || noted || slices.Contains(s.Finalizers, finalizer)
+}
+
+// like reports whether a pass would find nothing in one world that it does not find in the other. A Service counts as
+// another after any change, for it has few.
+func (w *world) like(other *world) bool {
+	return w.onEC2 == other.onEC2 && maps.Equal(w.services, other.services) &&
+		reflect.DeepEqual(w.nodes, other.nodes) && reflect.DeepEqual(w.endpoints, other.endpoints)
 }
 
 func nameOf(s *corev1.Service) string { return "service/" + s.Namespace + "/" + s.Name }
@@ -57,7 +78,7 @@ func (w *world) known() map[string]Known {
 	out := map[string]Known{}
 	for name, s := range w.services {
 		out[name] = Known{Ask: w.ask(s), Members: w.members(s), Deleted: s.DeletionTimestamp != nil,
-			TTL: remembered(s, w.leastTTL), Endpoints: w.endpoints(s)}
+			TTL: remembered(s, w.leastTTL), Endpoints: w.endpoints[name]}
 	}
 	return out
 }
@@ -108,22 +129,6 @@ func (w *world) credible(s *corev1.Service, members []Member) []Member {
 		})
 		if len(m.Internal) > 0 {
 			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// endpoints returns the nodes with a ready endpoint of a Service.
-func (w *world) endpoints(s *corev1.Service) map[string]bool {
-	out := map[string]bool{}
-	for _, slice := range w.slices {
-		if slice.Namespace != s.Namespace || slice.Labels[discoveryv1.LabelServiceName] != s.Name {
-			continue
-		}
-		for _, e := range slice.Endpoints {
-			if e.NodeName != nil && (e.Conditions.Ready == nil || *e.Conditions.Ready) {
-				out[*e.NodeName] = true
-			}
 		}
 	}
 	return out
