@@ -70,6 +70,7 @@ type Step struct {
 	Text     string   // what it does, for people: "+ allow 6315/udp from 0.0.0.0/0 in sg-1"
 	Services []string // that cannot be reached without it
 	Instance string   // the only one concerned; "" if it concerns all
+	Litter   bool     // it only takes away what lets nobody in any more: no Service waits for it
 	Do       func(context.Context) error
 }
 

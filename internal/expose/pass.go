@@ -92,10 +92,11 @@ func (p *pass) run(ctx context.Context) error {
 	for _, name := range names {
 		p.serve(ctx, name)
 	}
-	if err := p.close(ctx, firewall, steps); err != nil {
-		return err
+	open, litter := p.close(ctx, firewall, steps)
+	if open != nil {
+		return errors.Join(open, litter)
 	}
-	var errs []error
+	errs := []error{litter}
 	for _, name := range names {
 		errs = append(errs, p.release(ctx, name))
 	}
@@ -179,27 +180,30 @@ func promote(members []Member, failed map[string]error) []Member {
 	return out
 }
 
-// close does the closing steps; those that were planned before, unless things have changed since.
-func (p *pass) close(ctx context.Context, firewall Firewall, steps Steps) error {
+// close does the closing steps; those that were planned before, unless things have changed since. It returns why
+// something is still open, and why something that is not still lies about.
+func (p *pass) close(ctx context.Context, firewall Firewall, steps Steps) (open, litter error) {
 	if p.wrote {
 		var err error
 		if steps, err = firewall.Plan(ctx, p.want(p.after)); err != nil {
-			return err
+			return err, nil
 		}
 	}
 	if len(steps.Close) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := p.current(ctx); err != nil {
-		return err
+		return err, nil
 	}
-	var errs []error
 	for _, step := range steps.Close {
-		if err := p.do(ctx, step); err != nil {
-			errs = append(errs, err)
+		err := p.do(ctx, step)
+		if step.Litter {
+			litter = errors.Join(litter, err)
+		} else {
+			open = errors.Join(open, err)
 		}
 	}
-	return errors.Join(errs...)
+	return open, litter
 }
 
 // current is an error if what is known of Services is not what the API server holds. What is written is compared there;

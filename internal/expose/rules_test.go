@@ -322,6 +322,26 @@ func TestOneServiceStopsNoOther(t *testing.T) {
 	})
 }
 
+// A security group that cannot be deleted, because somebody refers to it, say, keeps no Service from going.
+func TestGroupThatStays(t *testing.T) {
+	bubble(t, 1, func(f *farm) {
+		f.create(udp("udp", 6315))
+		f.try(nil, f.passes())
+		f.srv.Inject(emulator.Fault{Action: "DeleteSecurityGroup", Code: "DependencyViolation", Times: -1})
+		f.service("udp", func(s *corev1.Service) { now := metav1.Now(); s.DeletionTimestamp = &now })
+		if err := f.passes(); err == nil || !strings.Contains(err.Error(), "DependencyViolation") {
+			t.Errorf("told %v", err)
+		}
+		if s := f.get("udp"); len(s.Finalizers) > 0 {
+			t.Errorf("it cannot go: %v", s.Finalizers)
+		}
+		f.shows("udp -> ", "signpost-k.example.com: | ")
+		f.srv.ClearFaults()
+		f.try(nil, f.passes())
+		f.shows("udp -> ")
+	})
+}
+
 // What can be done about it is told with what is wrong.
 func TestHints(t *testing.T) {
 	bubble(t, 1, func(f *farm) {

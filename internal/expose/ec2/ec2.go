@@ -258,11 +258,7 @@ func (d *differ) close() {
 			}
 		}
 		if !wanted {
-			if !g.compat && slices.ContainsFunc(g.rules, func(r rule) bool { return !r.ours }) {
-				d.revokeAll(g)
-				continue // a person keeps something there
-			}
-			d.shut(fmt.Sprintf("- security group %s (%s)", g.name, g.id), func(ctx context.Context) error { return d.remove(ctx, g) })
+			d.discard(g)
 			continue
 		}
 		for _, r := range g.rules {
@@ -273,12 +269,19 @@ func (d *differ) close() {
 	}
 }
 
-func (d *differ) revokeAll(g *group) {
+// discard takes a group away, unless a person keeps something in it. What is ours in it is closed first: that somebody
+// else refers to the group keeps it from going, and must keep no port open.
+func (d *differ) discard(g *group) {
 	for _, r := range g.rules {
 		if r.ours {
 			d.revoke(g, r.Rule)
 		}
 	}
+	if g.foreign && !g.compat {
+		return
+	}
+	d.steps.Close = append(d.steps.Close, expose.Step{Text: fmt.Sprintf("- security group %s (%s)", g.name, g.id), Litter: !g.compat,
+		Do: func(ctx context.Context) error { return d.remove(ctx, g) }})
 }
 
 func (d *differ) revoke(g *group, r expose.Rule) {

@@ -164,6 +164,7 @@ func TestOthersStay(t *testing.T) {
 	c := newCloud(t, emulator.Config{}, ec2.Scope{Cluster: cluster})
 	all := netip.MustParsePrefix("0.0.0.0/0")
 	ssh := emulator.Rule{Protocol: "tcp", From: 22, To: 22, Source: all}
+	passive := emulator.Rule{Protocol: "tcp", From: 40000, To: 50000, Source: all}
 	c.srv.AddSecurityGroup(emulator.SecurityGroup{Name: "signpost-other", Tags: map[string]string{"signpost.dev/cluster": "other"}, Rules: []emulator.Rule{ssh}})
 	c.srv.AddSecurityGroup(emulator.SecurityGroup{Name: "untagged", Rules: []emulator.Rule{ssh}})
 	c.srv.AddSecurityGroup(emulator.SecurityGroup{Name: "udp.other", Tags: map[string]string{"external-ips/other": "owned"}})
@@ -174,14 +175,14 @@ func TestOthersStay(t *testing.T) {
 	for _, g := range c.srv.SecurityGroups() {
 		if g.Name == "signpost-"+cluster {
 			mine = g.ID
-			g.Rules = append(g.Rules, ssh)
+			g.Rules = append(g.Rules, passive)
 			c.srv.AddSecurityGroup(g)
 		}
 	}
 	c.settles(want("udp", []string{"i-1"}, expose.Port{Protocol: "udp", Number: 53}))
-	c.shows(slices.Insert(slices.Clone(others), 1, "signpost-k.example.com: i-1 | 22/tcp 53/udp")...)
+	c.shows(slices.Insert(slices.Clone(others), 1, "signpost-k.example.com: i-1 | 40000/tcp 53/udp")...)
 	c.settles(expose.Want{Cluster: []string{"i-1"}})
-	c.shows(slices.Insert(slices.Clone(others), 1, "signpost-k.example.com: | 22/tcp")...)
+	c.shows(slices.Insert(slices.Clone(others), 1, "signpost-k.example.com: | 40000/tcp")...)
 	if mine == "" {
 		t.Error("there was no group of ours")
 	}

@@ -32,6 +32,7 @@ type group struct {
 	id, name, vpc string
 	compat        bool // external-ips made it
 	rules         []rule
+	foreign       bool // a person has put rules in it, also such as are none of rules: of port ranges, or from groups
 }
 
 // state is what EC2 holds that concerns us.
@@ -66,6 +67,8 @@ type xmlGroup struct {
 			CIDR        string `xml:"cidrIpv6"`
 			Description string `xml:"description"`
 		} `xml:"ipv6Ranges>item"`
+		Groups []struct{} `xml:"groups>item"`
+		Lists  []struct{} `xml:"prefixListIds>item"`
 	} `xml:"ipPermissions>item"`
 	Tags []xmlTag `xml:"tagSet>item"`
 }
@@ -122,7 +125,9 @@ func (f *Firewall) read(ctx context.Context, want expose.Want) (state, error) {
 				if err == nil && p.From == p.To {
 					one.rules = append(one.rules, rule{expose.Rule{Port: expose.Port{Protocol: p.Protocol, Number: p.From}, Source: source}, description == mark})
 				}
+				one.foreign = one.foreign || description != mark
 			}
+			one.foreign = one.foreign || len(p.Groups)+len(p.Lists) > 0
 			for _, r := range p.IPv4 {
 				add(r.CIDR, r.Description)
 			}
