@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,4 +116,24 @@ func TestRouteInvariants(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The targets of --default-targets are every object's: one that would point to itself spoils them for no other.
+func TestDefaultTargetsAreShared(t *testing.T) {
+	d, err := source.New(source.Options{DefaultTargets: []string{"lb.example.com"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lb.example.com", "www.example.com"} {
+		e := &dnsendpoint.DNSEndpoint{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "e"}}
+		e.Spec.Endpoints = []*dnsendpoint.Endpoint{{DNSName: name, RecordType: "CNAME"}}
+		intent, _ := d.Derive(e, store{})
+		var got []string
+		for _, w := range intent.Wants {
+			got = append(got, w.Set.Data...)
+		}
+		if want := []string{"lb.example.com."}; name == "www.example.com" && !slices.Equal(got, want) {
+			t.Errorf("%s leads to %q, want %q", name, got, want)
+		}
+	}
 }

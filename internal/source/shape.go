@@ -117,7 +117,7 @@ func (d *Deriver) shape(t targets) targets {
 	if d.forceDefaults {
 		t = d.defaults
 	}
-	out := targets{hosts: t.hosts}
+	out := targets{hosts: slices.Clone(t.hosts)} // the defaults are shared
 	for _, a := range t.addresses {
 		out.addresses = append(out.addresses, a)
 		if slices.ContainsFunc(d.nat64, func(p netip.Prefix) bool { return p.Contains(a) }) {
