@@ -216,7 +216,10 @@ func (l *lookups) forget(by ref) {
 	}
 	for _, q := range a.queries {
 		if q.selector == nil {
-			without(l.byName, q.ref, a)
+			if without(l.byName, q.ref, a); len(l.byName[q.ref]) == 0 {
+				delete(l.alike, query{ref: q.ref})
+				delete(l.alike, query{ref: q.ref, untold: true})
+			}
 		} else {
 			without(l.byShelf, q.shelf(), a)
 		}

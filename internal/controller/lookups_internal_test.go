@@ -203,3 +203,24 @@ func TestLookupsWait(t *testing.T) {
 	d.take(nil, map[schema.GroupVersionKind]objects.Status{pods: {Synced: true}})
 	d.want(d.fetched(), "both")
 }
+
+// What nobody asks any more is forgotten: namespaces come and go for years.
+func TestLookupsForget(t *testing.T) {
+	d := newDesk(t)
+	for _, synced := range []bool{false, true} {
+		if synced {
+			d.sync(nodes)
+		}
+		for _, name := range []string{"a", "b"} {
+			if err := d.asks(name, find(nodes, "", "n")); (err == nil) != synced {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, name := range []string{"a", "b"} {
+		d.forget(d.service(name))
+	}
+	if n := len(d.alike) + len(d.byName) + len(d.byShelf) + len(d.askers); n > 0 {
+		t.Errorf("%d entries are left: %v", n, d.alike)
+	}
+}
