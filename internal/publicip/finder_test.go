@@ -152,6 +152,8 @@ func TestMetadata(t *testing.T) {
 		{name: "a pod beyond it", host: &emulator.Host{PublicIPv4: public, Hops: 2}, family: publicip.IPv4, err: "no answer from http://169.254.169.254 within 1s|hostNetwork: true"},
 		{name: "no public address", host: &emulator.Host{}, family: publicip.IPv4, err: "the EC2 instance has none|Elastic IP", none: true},
 		{name: "no IPv6", host: &emulator.Host{PublicIPv4: public}, family: publicip.IPv6, err: "the EC2 instance has none|assign the instance an IPv6", none: true},
+		{name: "a private IPv6 address", host: &emulator.Host{IPv6: netip.MustParseAddr("fd00:ec2:1::7")}, family: publicip.IPv6,
+			err: "the EC2 instance has fd00:ec2:1::7 only, which the internet cannot reach|of the internet", none: true},
 		{name: "switched off", host: &emulator.Host{Disabled: true}, family: publicip.IPv4, err: "switched off for this instance|--http-endpoint enabled"},
 		{name: "switched off here", host: &emulator.Host{PublicIPv4: public}, env: map[string]string{"AWS_EC2_METADATA_DISABLED": "true"}, family: publicip.IPv4,
 			err: "AWS_EC2_METADATA_DISABLED is set|unset AWS_EC2_METADATA_DISABLED"},

@@ -75,6 +75,9 @@ func (m *metadata) Find(ctx context.Context, f Family) (netip.Addr, error) {
 	if err != nil || !f.has(addr) {
 		return netip.Addr{}, fmt.Errorf("instance metadata: %s is %q, which is no %s address", path, clip(text), f)
 	}
+	if addr.IsPrivate() || !addr.IsGlobalUnicast() { // a VPC may have unique local addresses of IPv6
+		return netip.Addr{}, errorf(remedy+" of the internet", "%w: the EC2 instance has %s only, which the internet cannot reach (%s)", ErrNoAddress, addr, f)
+	}
 	return addr, nil
 }
 
