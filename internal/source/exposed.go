@@ -10,10 +10,11 @@ import (
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
-// What `signpost run --expose` writes on a Service, and the load balancer class of those that ask for it.
+// What `signpost run --expose` writes on a Service, the load balancer class of those that ask for it, and its finalizer.
 const (
-	publishedAnnotation = ownPrefix + "published"
-	nodeAddressClass    = ownPrefix + "node-address"
+	publishedAnnotation  = ownPrefix + "published"
+	nodeAddressClass     = ownPrefix + "node-address"
+	nodeAddressFinalizer = ownPrefix + "node-address"
 )
 
 // Prefixes of annotations beside those of ExternalDNS: Signpost's own, and that of openfresh/external-ips.
@@ -45,6 +46,10 @@ func (d *Deriver) published(r *draft, s *corev1.Service) targets {
 	value, noted := s.Annotations[publishedAnnotation]
 	if !noted && s.DeletionTimestamp == nil && d.exposing {
 		r.giveUp(plan.NoTarget, "it cannot be told yet on which nodes the Service is reached: what it holds stays as it is")
+	}
+	if noted && s.DeletionTimestamp != nil && !d.exposing {
+		r.problem(plan.NotClosed, "the Service is deleted and waits for its ports to be closed, which signpost run --expose does; "+
+			"without that close them by hand, and take the finalizer "+nodeAddressFinalizer+" away")
 	}
 	return r.targets("annotation "+publishedAnnotation, appendSet(nil, strings.Split(value, ",")...))
 }
