@@ -191,8 +191,9 @@ func (b *Board) take(now time.Time) (due *notice, next time.Duration) {
 	return due, next
 }
 
-// write writes one status. One that is about another version of the object than
-// the server has is dropped: the caller hears of that version, and decides anew.
+// write writes one status. One that is about another generation of the object than
+// the server has is dropped: the caller hears of that, and decides anew. It need
+// not hear of a version that differs in what nobody reads, as an annotation.
 func (b *Board) write(ctx context.Context, n *notice) {
 	o := &dnsendpoint.DNSEndpoint{
 		ObjectMeta: metav1.ObjectMeta{Namespace: n.object.Namespace, Name: n.object.Name, UID: n.object.UID, ResourceVersion: n.object.ResourceVersion},
@@ -201,6 +202,7 @@ func (b *Board) write(ctx context.Context, n *notice) {
 	o.SetGroupVersionKind(dnsendpoint.GVK())
 	var now dnsendpoint.DNSEndpoint
 	err := b.client.Put().Namespace(o.Namespace).Resource(dnsendpoint.Resource).Name(o.Name).SubResource("status").Body(o).Do(ctx).Into(&now)
+	again := apierrors.IsConflict(err) && b.refresh(ctx, n)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
@@ -208,6 +210,11 @@ func (b *Board) write(ctx context.Context, n *notice) {
 	case err == nil:
 		b.bare = len(now.Status.Conditions) == 0 && len(o.Status.Conditions) > 0
 		b.written[key] = written{o.UID, o.Status}
+	case again:
+		if b.waiting[key] == nil && !b.same(n.object.Status, n.status) {
+			b.waiting[key] = n
+			b.ring()
+		}
 	case apierrors.IsNotFound(err) || apierrors.IsConflict(err) || ctx.Err() != nil:
 	case apierrors.IsForbidden(err):
 		if !b.told {
@@ -222,6 +229,18 @@ func (b *Board) write(ctx context.Context, n *notice) {
 			b.waiting[key] = n
 		}
 	}
+}
+
+// refresh has a notice be about the version that the server has, and reports
+// whether that is the same generation of the same object.
+func (b *Board) refresh(ctx context.Context, n *notice) bool {
+	var now dnsendpoint.DNSEndpoint
+	err := b.client.Get().Namespace(n.object.Namespace).Resource(dnsendpoint.Resource).Name(n.object.Name).Do(ctx).Into(&now)
+	if err != nil || now.UID != n.object.UID || now.Generation != n.object.Generation {
+		return false
+	}
+	n.object = &now
+	return true
 }
 
 // timed returns the status with the times since when its conditions are as they

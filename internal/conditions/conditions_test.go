@@ -218,7 +218,9 @@ func TestFailures(t *testing.T) {
 	inBubble(t, false, func(d *desk) {
 		seen := 0
 		stale, gone, good := d.object("stale"), d.object("gone"), d.object("good")
-		if err := d.server.Update(d.get("stale")); err != nil {
+		newer := d.get("stale")
+		newer.Generation = 2
+		if err := d.server.Update(newer); err != nil {
 			d.t.Fatal(err)
 		}
 		if err := d.server.Delete(d.get("gone")); err != nil {
@@ -290,6 +292,27 @@ func TestDefinitionWithoutConditions(t *testing.T) {
 		}
 		if diff := cmp.Diff(dnsendpoint.Status{ObservedGeneration: 1}, d.get("b").Status); diff != "" {
 			d.t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A version that differs in nothing that is read, of which nobody hears, keeps no status from being written.
+func TestStaleVersion(t *testing.T) {
+	inBubble(t, false, func(d *desk) {
+		o, seen := d.object("a"), 0
+		annotated := d.get("a")
+		annotated.Annotations = map[string]string{"note": "of a person"}
+		if err := d.server.Update(annotated); err != nil {
+			d.t.Fatal(err)
+		}
+		d.writes(&seen)
+		d.Put(o, status(1, condition("Accepted", "True")))
+		wait(time.Second)
+		if got := d.writes(&seen); got != "409 200" {
+			d.t.Errorf("answers: %q", got)
+		}
+		if now := d.get("a"); len(now.Status.Conditions) != 1 || now.Annotations["note"] == "" {
+			d.t.Errorf("written: %+v", now)
 		}
 	})
 }
