@@ -8,7 +8,8 @@
 //
 // What holds: a name never points at a node whose port is not open and which the Service does not know; a port is open
 // only while a Service asks for it, since a finalizer keeps a deleted one until the port is closed; nothing is taken
-// from a Service because nothing fit is known; everything needed to go on after a crash stands on the Service.
+// from a Service because nothing fit is known; everything needed to go on after a crash stands on the Service,
+// whose author may edit it, and so opens nothing but nodes of the cluster.
 //
 // [Decide] is pure. [Controller] reads and writes Services; a [Firewall] is ec2 or [None]. It may import plan and
 // Kubernetes packages.
