@@ -31,6 +31,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -191,8 +192,8 @@ func (b *Board) take(now time.Time) (due *notice, next time.Duration) {
 	return due, next
 }
 
-// write writes one status. One that is about another generation of the object than
-// the server has is dropped: the caller hears of that, and decides anew. It need
+// write writes one status. One that is about another spec or status than the
+// server has is dropped: the caller hears of that, and decides anew. It need
 // not hear of a version that differs in what nobody reads, as an annotation.
 func (b *Board) write(ctx context.Context, n *notice) {
 	o := &dnsendpoint.DNSEndpoint{
@@ -211,7 +212,7 @@ func (b *Board) write(ctx context.Context, n *notice) {
 		b.bare = len(now.Status.Conditions) == 0 && len(o.Status.Conditions) > 0
 		b.written[key] = written{o.UID, o.Status}
 	case again:
-		if b.waiting[key] == nil && !b.same(n.object.Status, n.status) {
+		if b.waiting[key] == nil {
 			b.waiting[key] = n
 			b.ring()
 		}
@@ -232,11 +233,11 @@ func (b *Board) write(ctx context.Context, n *notice) {
 }
 
 // refresh has a notice be about the version that the server has, and reports
-// whether that is the same generation of the same object.
+// whether that is the same object with the same spec and status.
 func (b *Board) refresh(ctx context.Context, n *notice) bool {
 	var now dnsendpoint.DNSEndpoint
 	err := b.client.Get().Namespace(n.object.Namespace).Resource(dnsendpoint.Resource).Name(n.object.Name).Do(ctx).Into(&now)
-	if err != nil || now.UID != n.object.UID || now.Generation != n.object.Generation {
+	if err != nil || now.UID != n.object.UID || now.Generation != n.object.Generation || !equality.Semantic.DeepEqual(now.Status, n.object.Status) {
 		return false
 	}
 	n.object = &now

@@ -314,5 +314,10 @@ func TestStaleVersion(t *testing.T) {
 		if now := d.get("a"); len(now.Status.Conditions) != 1 || now.Annotations["note"] == "" {
 			d.t.Errorf("written: %+v", now)
 		}
+		d.Put(o, status(1, condition("Accepted", "False"))) // by now the status is another's too: that will be heard of
+		wait(time.Second)
+		if got := d.writes(&seen); got != "409" {
+			d.t.Errorf("answers: %q", got)
+		}
 	})
 }
