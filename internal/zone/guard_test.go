@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -62,4 +63,31 @@ func TestGuardInSync(t *testing.T) {
 	if !slices.Equal(guard.told, want) {
 		t.Errorf("the guard was told %q, want %q", guard.told, want)
 	}
+}
+
+// While it cannot be found out whether a deletion happened, no guard is told that
+// the name stands and is wanted again: it may be gone.
+func TestGuardHearsOfNoDoubts(t *testing.T) {
+	s := newStage(t)
+	s.read()
+	s.want("a=192.0.2.1", "b=192.0.2.2")
+	s.clean(s.sync("a", "b"))
+	s.want("a=")
+	lost := errors.New("the connection broke")
+	s.faults(first(-1, "At", lost), first(1, "Apply", lost))
+	guard := &watchman{}
+	for _, address := range []string{"", "192.0.2.1"} {
+		s.want("a=" + address)
+		wanted := s.wanted()
+		wanted.Guard = guard
+		if out := s.Sync(t.Context(), names("a"), wanted); out.Err == nil {
+			t.Error("want an error")
+		}
+	}
+	if want := []string{"judge a", "applied", "applied"}; !slices.Equal(guard.told, want) {
+		t.Errorf("the guard was told %q, want %q", guard.told, want)
+	}
+	s.faults(nil, nil)
+	s.clean(s.sync("a"))
+	s.holds("a=192.0.2.1", "b=192.0.2.2")
 }

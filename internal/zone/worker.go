@@ -148,14 +148,17 @@ const rounds = 3
 // Sync makes the names hold what is wanted. All of them must be [Worker.Known].
 // When ctx ends, the batch under way is finished and no other begun.
 func (w *Worker) Sync(ctx context.Context, names []dns.Name, wanted Wanted) (out Outcome) {
-	if wanted.Guard != nil {
-		defer func() { wanted.Guard.Applied(out.Applied) }()
+	if guard := wanted.Guard; guard != nil {
+		defer func() { guard.Applied(out.Applied) }()
 	}
 	defer func() { out.News = w.news.take() }()
 	err := w.settleDoubts(ctx, names)
 	for round, plans := 1, 1; ; round, plans = round+1, plans+1 {
 		if plans > 1 && wanted.Guard != nil {
 			wanted.Guard.Applied(out.Applied)
+		}
+		if err != nil {
+			wanted.Guard = nil // what the image tells of these names may be wrong
 		}
 		p, batches := w.Plan(names, wanted)
 		w.news.planned(names)
