@@ -1,7 +1,8 @@
 // Package emulator is Amazon Route 53 on loopback, for the demo, for tests and for trying things out: its REST API
 // (version 2013-04-01), as strict as the service about what it accepts, and authoritative DNS for its zones. Beside
 // it, at the same address, stand what gives credentials: the Security Token Service ([Server.AddRole]), the metadata
-// of an EC2 instance ([Server.SetHost]), the calls of EC2 that concern security groups ([Server.AddInstance]) and the credentials endpoint of EKS Pod Identity (/v1/credentials).
+// of an EC2 instance ([Server.SetHost]) and the credentials endpoint of EKS Pod Identity (/v1/credentials); and the
+// calls of EC2 that concern security groups ([Server.AddInstance]).
 //
 // It hides the wire format, the storage of zones, and every rule by which the service refuses a request. Invariants:
 // a batch of changes happens whole or not at all, and is judged change by change in its order; record sets come in

@@ -41,6 +41,9 @@ func newFarm(t *testing.T, nodes int) *farm {
 	return f
 }
 
+// group is the name of the security group of a deployment that sees the namespace alone.
+func (f *farm) group() string { return "signpost-k.example.com-" + f.Name }
+
 func (f *farm) nodeName(n int) string { return fmt.Sprintf("%s-%d", f.Name, n) }
 
 func (f *farm) addNode(n int) {
@@ -206,12 +209,12 @@ func TestUDPServerOfExternalIPs(t *testing.T) {
 	p := f.start(f.exposeFlags()...)
 	open := " | 6315/udp 0.0.0.0/0 | 6315/udp ::/0"
 	f.awaitZone(f.zone, f.udpRecords("54.1.1.1", "54.1.1.2")...)
-	f.awaitFirewall("signpost-k.example.com: 1 2" + open)
+	f.awaitFirewall(f.group() + ": 1 2" + open)
 	f.awaitAddresses("10.0.0.1 10.0.0.2")
 
 	f.ready(1, false)
 	f.awaitZone(f.zone, f.udpRecords("54.1.1.2", "54.1.1.3")...)
-	f.awaitFirewall("signpost-k.example.com: 1 2 3" + open) // names of the first are remembered for their TTL
+	f.awaitFirewall(f.group() + ": 1 2 3" + open) // names of the first are remembered for their TTL
 	f.awaitAddresses("10.0.0.1 10.0.0.2 10.0.0.3")
 
 	f.Delete("service/udp-server")
@@ -242,8 +245,8 @@ func TestUDPServerOfToday(t *testing.T) {
 	f := newFarm(t, 2)
 	f.ApplyFile("../../examples/udp-server/service.yaml", "../../examples/udp-server/deployment.yaml")
 	out, code := f.plan(f.exposeFlags()...)
-	for _, line := range []string{"+ service/" + f.Name + "/udp-server on node " + f.nodeName(1), "+ security group signpost-k.example.com",
-		"+ allow 6315/udp from 0.0.0.0/0", "+ attach signpost-k.example.com to i-00000000000000002"} {
+	for _, line := range []string{"+ service/" + f.Name + "/udp-server on node " + f.nodeName(1), "+ security group " + f.group(),
+		"+ allow 6315/udp from 0.0.0.0/0", "+ attach " + f.group() + " to i-00000000000000002"} {
 		if !strings.Contains(out, line) {
 			t.Errorf("the plan does not say %q:\n%s", line, out)
 		}
@@ -254,6 +257,19 @@ func TestUDPServerOfToday(t *testing.T) {
 	if groups := f.aws.SecurityGroups(); len(groups) != 1 {
 		t.Errorf("the plan made security groups: %v", groups)
 	}
+	out, _ = f.plan(append(f.exposeFlags(), "-o=json")...)
+	var said struct{ Exposure []string }
+	if err := json.Unmarshal([]byte(out), &said); err != nil || !slices.Contains(said.Exposure, "+ security group "+f.group()+" in vpc-1") {
+		t.Errorf("as JSON the plan is %v\n%s", err, out)
+	}
+	if log := f.mustOnce(append(f.exposeFlags(), "--dry-run")...); !strings.Contains(log, "+ allow 6315/udp from 0.0.0.0/0") {
+		t.Errorf("a dry run does not say what it would open:\n%s", log)
+	}
+	f.awaitAddresses("")
+	if groups := f.aws.SecurityGroups(); len(groups) != 1 {
+		t.Errorf("dry runs made security groups: %v", groups)
+	}
+
 	p := f.start(f.exposeFlags()...)
 	f.awaitAddresses("status:10.0.0.1 status:10.0.0.2")
 	f.awaitZone(f.zone, f.udpRecords("54.1.1.1", "54.1.1.2")...)
