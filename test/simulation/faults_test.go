@@ -83,7 +83,7 @@ func (w *world) cloudTrouble() {
 
 // apiTrouble lets the API server fail.
 func (w *world) apiTrouble() {
-	kind := pick(w, []string{"services", "ingresses"})
+	kind := w.randomKind()
 	state := func(what string, s apiserver.State) func() func() {
 		return func() func() {
 			w.did("API server: "+what, "the API server is %s", what)

@@ -238,7 +238,7 @@ func (w *world) sight(p *process, kind string, late bool) (seen time.Time, unrea
 		slack += time.Minute
 	}
 	concerned := slices.DeleteFunc(slices.Clone(w.spells), func(s *spell) bool {
-		return s.process != "" && s.process != p.name || s.kind != "" && s.kind != kind
+		return s.process != "" && s.process != p.name || !s.blurs(kind)
 	})
 	seen = now.Add(-slack)
 	for again := true; again; {
@@ -250,7 +250,7 @@ func (w *world) sight(p *process, kind string, late bool) (seen time.Time, unrea
 		}
 	}
 	for _, s := range concerned {
-		lasts := s.errors && s.until.IsZero() && !late
+		lasts := s.errors && s.until.IsZero() && !late && (s.kind == "" || s.kind == kind)
 		unreadable = unreadable || lasts && (now.Sub(s.from) > 3*time.Minute || s.from.Before(p.began))
 	}
 	return seen, unreadable
@@ -306,6 +306,11 @@ type spell struct {
 	lies    bool   // they are told that there are none
 	from    time.Time
 	until   time.Time // zero: it lasts
+}
+
+// blurs reports whether what objects of a kind ask for cannot be seen as it is.
+func (s *spell) blurs(kind string) bool {
+	return s.kind == "" || s.kind == kind || kind == "services" && (s.kind == viaNodes || s.kind == viaEndpoints)
 }
 
 // trouble begins a spell; the function that it returns ends it.

@@ -16,6 +16,7 @@ import (
 // object is a Service or an Ingress as the world knows it, and what it asks for.
 type object struct {
 	ingress         bool
+	via             string // where a Service's addresses come from; "": its load balancer
 	namespace, name string
 	hosts           []string
 	wish            wish
@@ -64,6 +65,14 @@ func (o *object) manifest() client.Object {
 	if !o.ingress {
 		meta.Annotations[prefix+"hostname"] = strings.Join(o.hosts, ",")
 		s := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer}}
+		switch o.via {
+		case viaNodes:
+			s.Spec.Type = corev1.ServiceTypeNodePort
+			return s
+		case viaEndpoints:
+			s.Spec.Type, s.Spec.ClusterIP = corev1.ServiceTypeClusterIP, corev1.ClusterIPNone
+			return s
+		}
 		for _, ip := range slices.Concat(o.wish.v4, o.wish.v6) {
 			s.Status.LoadBalancer.Ingress = append(s.Status.LoadBalancer.Ingress, corev1.LoadBalancerIngress{IP: ip})
 		}
@@ -103,6 +112,11 @@ func (w *world) randomObject() *object {
 		}
 	}
 	o.wish = w.randomWish()
+	if n := w.rng.IntN(10); !o.ingress && n < 2 {
+		o.via = viaNodes
+	} else if !o.ingress && n < 4 {
+		o.via, o.wish = viaEndpoints, w.randomEndpoints()
+	}
 	if w.chance(0.3) {
 		o.ttl = pick(w, []int{60, 120})
 	}
@@ -137,12 +151,19 @@ func (w *world) someObject() *object {
 // apply writes an object to the API server, whatever it was there before; delete takes it away.
 func (w *world) apply(o *object) {
 	existed := w.objects[o.resource()] != nil
+	o = w.placed(o)
 	w.objects[o.resource()] = o
+	write := w.api.Create
 	if existed {
-		w.must(w.api.Update(o.manifest()))
+		write = w.api.Update
+	}
+	if o.via == viaEndpoints {
+		w.must(write(o.endpoints()))
+	}
+	w.must(write(o.manifest()))
+	if existed {
 		w.did("objects changed", "change %s: %v -> %+v ttl %d unknown %t", o.resource(), o.hosts, o.wish, o.ttl, o.unknown)
 	} else {
-		w.must(w.api.Create(o.manifest()))
 		w.did("objects created", "create %s: %v -> %+v ttl %d", o.resource(), o.hosts, o.wish, o.ttl)
 	}
 	w.reckon()
@@ -150,6 +171,9 @@ func (w *world) apply(o *object) {
 
 func (w *world) remove(o *object) {
 	w.must(w.api.Delete(o.manifest()))
+	if o.via == viaEndpoints {
+		w.must(w.api.Delete(o.endpoints()))
+	}
 	delete(w.objects, o.resource())
 	w.did("objects deleted", "delete %s", o.resource())
 	w.reckon()
@@ -164,7 +188,16 @@ func (w *world) changeObject() {
 	o := *old
 	switch w.rng.IntN(6) {
 	case 0, 1:
-		o.wish = w.randomWish()
+		switch o.via {
+		case viaNodes:
+			w.changeNodes()
+			return
+		case viaEndpoints:
+			o.wish = w.randomEndpoints()
+			w.did("endpoints changed", "")
+		default:
+			o.wish = w.randomWish()
+		}
 	case 2:
 		o.hosts = []string{pick(w, w.hosts)}
 	case 3:
@@ -173,7 +206,7 @@ func (w *world) changeObject() {
 		}
 	case 4:
 		o.ttl = pick(w, []int{0, 60, 120})
-	case 5: // the load balancer goes and comes back
+	case 5: // the load balancer, or what is behind the Service, goes and comes back
 		o.wish = wish{}
 		back := old.wish
 		w.later(w.between(1, 60), func() {

@@ -198,6 +198,7 @@ func report(t *testing.T, all *tally, n int) {
 // mustHappen is what some world must have met.
 var mustHappen = []string{
 	"objects created", "objects changed", "objects deleted", "objects made again", "objects deleted in masses", "unknown objects",
+	"nodes changed", "endpoints changed",
 	"sets created", "sets changed", "sets deleted", "names deleted",
 	"foreign sets created", "foreign sets changed", "foreign sets deleted", "sets of ours changed by hand", "sets of ours deleted by hand",
 	"claims of ours removed", "sets of ours given away", "sets of another owner created",

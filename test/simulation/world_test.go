@@ -36,6 +36,7 @@ type world struct {
 	cloud   *emulator.Server
 	zones   []*zone
 	objects map[string]*object // by resource
+	nodes   map[string]string  // address by name
 	agenda  []appointment
 	ends    map[string]func() // of episodes that last
 	runs    int               // processes started
@@ -84,6 +85,7 @@ func newWorld(t *testing.T, seed uint64, m mutant) *world {
 	if w.chance(0.5) {
 		config.Rate = 5
 	}
+	w.addNodes()
 	w.cloud = emulator.New(config)
 	w.addZones()
 	w.size = pick(w, []int{4, 12, 12, 30})
