@@ -116,7 +116,7 @@ func (w *world) apiTrouble() {
 		})
 	case 7:
 		w.episode("API", w.between(30, 1800), func() func() {
-			verb := pick(w, []string{"list", "watch", ""})
+			verb := pick(w, []string{"list", "watch", "", ""})
 			w.did("API server: denied", "%q on %s is denied", verb, kind)
 			heal := w.trouble(spell{kind: kind, errors: verb == ""})
 			w.api.Deny(verb, kind)

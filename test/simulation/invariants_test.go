@@ -109,7 +109,7 @@ func (w *world) judgeDeletions(p *process, z *zone, before contents, late bool) 
 	}
 	had, has := z.ours(before), z.ours(z.now())
 	z.gone = slices.DeleteFunc(z.gone, func(d departure) bool { return time.Since(d.at) >= window || has[d.of] })
-	recent, known := w.remembered(p, z.gone), len(z.gone)
+	recent, known := w.remembered(p, z), len(z.gone)
 	of := len(had) + len(z.gone) + len(w.vanished(z, had))
 	for _, k := range slices.SortedFunc(maps.Keys(had), key.compare) {
 		if has[k] {
@@ -136,10 +136,14 @@ func (w *world) judgeDeletions(p *process, z *zone, before contents, late bool) 
 
 // remembered counts the deletions that a process must know of: its own, and with a Lease, where each leader leaves to the next what
 // went, also those of others who lived on for some time. Where there was trouble since then a leader may have left nothing, and even
-// the same process may have begun anew as one.
-func (w *world) remembered(p *process, gone []departure) int {
+// the same process may have begun anew as one. What is wanted again is about to be made again; a process that never heard what became
+// of the deletion does not count it.
+func (w *world) remembered(p *process, z *zone) int {
 	n := 0
-	for _, d := range gone {
+	for _, d := range z.gone {
+		if slices.ContainsFunc(w.askers[place{z.id, d.of.name}], func(a *asker) bool { return a.until.IsZero() }) {
+			continue
+		}
 		ended := d.by.ended.Load()
 		troubled := slices.ContainsFunc(w.spells, func(s *spell) bool {
 			return (s.process == "" || s.process == p.name || s.process == d.by.name) &&

@@ -37,7 +37,7 @@ var mutants = []mutant{
 		name:     "compares nothing before it swaps",
 		provider: func(p provider.Provider) provider.Provider { return careless{p} },
 		caught:   "which is not ours",
-		from:     58,
+		from:     2,
 	},
 	{
 		name:     "says that it wrote what it did not write",
@@ -53,7 +53,7 @@ var mutants = []mutant{
 		name:   "takes a kind that it cannot read for one without objects",
 		config: func(c *controller.Config) { c.Feed, c.MaxDeletes = credulous{c.Feed}, plan.Unlimited() },
 		caught: "cannot have been able to read",
-		from:   55,
+		from:   10,
 	},
 	{
 		name:   "goes on writing when its lease is lost",
@@ -68,7 +68,7 @@ func TestMutants(t *testing.T) {
 	if racing {
 		t.Skip("what this shows does not depend on the race detector, and takes long under it")
 	}
-	const most = 40
+	const most = 60
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()

@@ -181,10 +181,12 @@ func (w *world) remove(o *object) {
 
 // changeObject changes one in a random way.
 func (w *world) changeObject() {
-	old := w.someObject()
-	if old == nil {
-		return
+	if o := w.someObject(); o != nil {
+		w.change(o)
 	}
+}
+
+func (w *world) change(old *object) {
 	o := *old
 	switch w.rng.IntN(6) {
 	case 0, 1:

@@ -83,33 +83,46 @@ func (w *world) handEdit() {
 			s.TTL++
 			w.edit(z, "foreign sets changed", "a person changes %s", []emulator.Change{change("UPSERT", s)}, k)
 		}
-	case 4, 5:
-		if k, ok := w.find(z, mine); ok && z.now()[k].Alias == nil {
-			s := z.now()[k]
-			s.TTL += 7
-			if k.typ == "A" {
-				s.Values = []string{address}
+	default:
+		if k, ok := w.find(z, mine); ok {
+			w.tamper(z, k, address)
+			if w.chance(0.7) { // and soon the object that asks for it changes
+				w.later(w.rng.IntN(20), func() { w.changeAsker(z, k.name) })
 			}
-			w.edit(z, "sets of ours changed by hand", "a person changes ours, %s", []emulator.Change{change("UPSERT", s)}, k)
 		}
-	case 6:
-		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "sets of ours deleted by hand", "a person deletes ours, %s", []emulator.Change{change("DELETE", z.now()[k])}, k)
+	}
+}
+
+// tamper does what people do to a set of ours.
+func (w *world) tamper(z *zone, k key, address string) {
+	s, said := z.now()[k], z.now()[z.claimAt(k)]
+	switch w.rng.IntN(6) {
+	case 0, 1:
+		if s.Alias != nil {
+			return
 		}
-	case 7:
-		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "claims of ours removed", "a person removes the claim of %s", []emulator.Change{change("DELETE", z.now()[z.claimAt(k)])}, k)
+		s.TTL += 7
+		if k.typ == "A" {
+			s.Values = []string{address}
 		}
-	case 8:
-		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "sets of ours deleted by hand", "a person deletes ours with its claim, %s",
-				[]emulator.Change{change("DELETE", z.now()[k]), change("DELETE", z.now()[z.claimAt(k)])}, k)
-		}
-	case 9:
-		if k, ok := w.find(z, mine); ok {
-			w.edit(z, "sets of ours given away", "a person gives %s to another owner",
-				[]emulator.Change{change("UPSERT", claimFor(z.claimAt(k), stranger, "service/theirs/web"))}, k)
-		}
+		w.edit(z, "sets of ours changed by hand", "a person changes ours, %s", []emulator.Change{change("UPSERT", s)}, k)
+	case 2:
+		w.edit(z, "sets of ours deleted by hand", "a person deletes ours, %s", []emulator.Change{change("DELETE", s)}, k)
+	case 3:
+		w.edit(z, "claims of ours removed", "a person removes the claim of %s", []emulator.Change{change("DELETE", said)}, k)
+	case 4:
+		w.edit(z, "sets of ours deleted by hand", "a person deletes ours with its claim, %s",
+			[]emulator.Change{change("DELETE", s), change("DELETE", said)}, k)
+	case 5:
+		w.edit(z, "sets of ours given away", "a person gives %s to another owner",
+			[]emulator.Change{change("UPSERT", claimFor(z.claimAt(k), stranger, "service/theirs/web"))}, k)
+	}
+}
+
+// changeAsker changes an object that asks for a name.
+func (w *world) changeAsker(z *zone, name string) {
+	if by := w.asked()[place{z.id, name}]; len(by) > 0 {
+		w.change(pick(w, by))
 	}
 }
 
