@@ -1,8 +1,8 @@
 // Package simulation lets Signpost live in random worlds, in virtual time: hours of faults in a second.
 //
 // A world is Route 53 (internal/emulator), a Kubernetes API server (test/apiserver), one or two replicas of the real controller with the
-// real provider, the real cache and the real lease, and everything that may happen to them: objects come, change and go; names
-// collide; people and other owners edit the zones; calls are throttled, refused, cut off before and after they take effect, or
+// real provider, the real cache and the real lease, and everything that may happen to them: Ingresses and Services, behind load
+// balancers, on nodes and headless, come, change and go; names collide; people and other owners edit the zones; calls are throttled, refused, cut off before and after they take effect, or
 // arrive when nobody waits for them any more; the API server is down, silent, slow, forbids, or shows empty lists; leases
 // cannot be renewed; processes are killed at any time, also in the middle of a write, and begin anew.
 //
@@ -14,7 +14,8 @@
 //   - every set that was written has its claim, and no set lost its claim and stayed;
 //   - what went had a cause: no object wanted it, at a time that the process could still have had before its eyes; the object that
 //     its claim named was not unknown, nor its kind unreadable;
-//   - no more went in ten minutes than the guard lets go, but for what a person approved: also when lists came back empty;
+//   - no more went in ten minutes than the guard lets go, but for what a person approved: also when lists came back empty, and with a Lease
+//     all leaders together;
 //   - nobody else held the lease.
 //
 // When all trouble has ended, the zones are as the objects say within 15 minutes and 300 calls, by a model of their own (see
@@ -22,7 +23,7 @@
 //
 // What it does not assert: the order of writes that arrive after their process has given them up (compare-and-swap must suffice for
 // them, and the first three points hold for them too); which of several contradicting objects gets a name, but that one of them
-// does; what is to happen at names that something foreign obstructs, but that it stays. The planner's own rules have their own tests.
+// does, or that two who agreed before keep a part each; what is to happen at names that something foreign obstructs, but that it stays. The planner's own rules have their own tests.
 //
 // A world is made from a seed. What happens in it, and when, is the same each time; how goroutines interleave is not, so that a
 // replay may need more than one try:
