@@ -162,7 +162,7 @@ func TestNothingOfATestIsLeft(t *testing.T) {
 ---
 apiVersion: v1
 kind: Node
-metadata: {name: worker-1}
+metadata: {name: worker-1, finalizers: [example.com/hold]}
 status:
   addresses: [{type: ExternalIP, address: 192.0.2.7}]
 `)

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -54,13 +55,18 @@ func (c *Cluster) Namespace(t testing.TB) *Namespace {
 	return n
 }
 
-// clean deletes what was applied.
+// clean deletes what was applied. Finalizers are taken off first: the program that would do so is over.
 func (n *Namespace) clean() {
 	// The test's own context is over by now.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.t.Context()), time.Minute)
 	defer cancel()
+	free := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
 	for _, obj := range slices.Backward(n.applied) {
-		if err := n.Client.Delete(ctx, obj); client.IgnoreNotFound(err) != nil {
+		err := n.Client.Patch(ctx, obj, free)
+		if err == nil {
+			err = n.Client.Delete(ctx, obj)
+		}
+		if client.IgnoreNotFound(err) != nil {
 			n.t.Errorf("delete %s after the test: %v", describe(obj), err)
 		}
 	}
