@@ -197,13 +197,15 @@ func (k *keeper) approved(ctx context.Context) []dns.Name {
 	if !k.c.holds.has(k.zone) {
 		return nil
 	}
+	var names []dns.Name
 	for id := range k.c.given(ctx) {
 		if k.guard.Knows(id) {
-			return slices.Collect(maps.Keys(k.guard.Names()))
+			names = slices.Collect(maps.Keys(k.guard.Names()))
+		} else {
+			k.c.oddApproval(id)
 		}
-		k.c.oddApproval(id)
 	}
-	return nil
+	return names
 }
 
 // oddApproval tells of an approval that fits nothing, once.

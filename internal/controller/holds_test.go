@@ -375,9 +375,19 @@ func TestApprovalIsGoodForOnce(t *testing.T) {
 		if lines := log.took(); strings.Count(lines, "the approval 0123456789 fits nothing that is held") != 1 || !strings.Contains(lines, "held="+id) {
 			t.Errorf("the log:\n%s", lines)
 		}
-		yes.give(id)
+		var odd []string
+		for i := range 40 {
+			odd = append(odd, fmt.Sprintf("%010d", i))
+		}
+		yes.give(append(odd, id)...)
 		wait(2 * time.Second)
-		if lines := log.took(); standing(cloud) != 0 || strings.Count(lines, "cannot be taken back") != 1 {
+		lines := log.took()
+		for _, o := range odd {
+			if !strings.Contains(lines, "the approval "+o+" fits nothing") {
+				t.Errorf("%s, given with one that fits, is not told", o)
+			}
+		}
+		if standing(cloud) != 0 || strings.Count(lines, "cannot be taken back") != 1 {
 			t.Errorf("the zone holds %d:\n%s", standing(cloud), lines)
 		}
 		w.apply(many(1, 12)...)
