@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/rest"
 
 	"github.com/signpost-dns/signpost/internal/events"
 	"github.com/signpost-dns/signpost/internal/expose"
@@ -42,7 +44,7 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 	if !ok {
 		return nil, errorf("take --objects away: Services are changed, which a directory cannot follow", "--expose needs an API server")
 	}
-	client, err := kubernetes.NewForConfig(cluster.Config())
+	client, err := newExposeClient(cluster.Config())
 	if err != nil {
 		return nil, errorf("check --kubeconfig and --server", "connect for --expose: %w", err)
 	}
@@ -62,6 +64,24 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 	}
 	return c, nil
 }
+
+// exposeClient is an [expose.Client].
+type exposeClient struct {
+	core      corev1client.CoreV1Interface
+	discovery discoveryv1client.DiscoveryV1Interface
+}
+
+func newExposeClient(config *rest.Config) (exposeClient, error) {
+	core, err := corev1client.NewForConfig(config)
+	if err != nil {
+		return exposeClient{}, err
+	}
+	discovery, err := discoveryv1client.NewForConfig(config)
+	return exposeClient{core, discovery}, err
+}
+
+func (c exposeClient) CoreV1() corev1client.CoreV1Interface                { return c.core }
+func (c exposeClient) DiscoveryV1() discoveryv1client.DiscoveryV1Interface { return c.discovery }
 
 // firewall makes the firewall when it is first known which, and keeps it. One that sees the Services of a namespace alone
 // has groups of its own.

@@ -10,14 +10,22 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 
 	"github.com/signpost-dns/signpost/internal/plan"
 )
 
+// Client is what exposure needs of an API server; a kubernetes.Interface is one. To link that for two of its thirty
+// groups would make the program a third larger.
+type Client interface {
+	CoreV1() corev1client.CoreV1Interface
+	DiscoveryV1() discoveryv1client.DiscoveryV1Interface
+}
+
 // Controller keeps Services on the addresses of nodes.
 type Controller struct {
-	Client    kubernetes.Interface
+	Client    Client
 	Namespace string // of the Services; "" is all
 	// Takes reports whether a Service is left to this program; nil: each is. One that no longer is asks for nothing.
 	Takes func(*corev1.Service) bool

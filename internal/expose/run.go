@@ -11,8 +11,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/client-go/informers"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -29,7 +29,6 @@ const (
 // Run makes passes whenever what matters of Services, nodes or endpoints changes, until ctx ends. What fails is told and
 // tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(c.Namespace), informers.WithTransform(strip))
 	happened := make(chan struct{}, 1)
 	poke := func(any) {
 		select {
@@ -38,36 +37,52 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 	}
 	on := cache.ResourceEventHandlerFuncs{AddFunc: poke, DeleteFunc: poke, UpdateFunc: func(_, now any) { poke(now) }}
-	services, nodes := factory.Core().V1().Services(), factory.Core().V1().Nodes()
-	endpoints := factory.Discovery().V1().EndpointSlices()
-	for _, i := range []cache.SharedIndexInformer{services.Informer(), nodes.Informer(), endpoints.Informer()} {
+	services := newInformer(c.Client, c.Client.CoreV1().Services(c.Namespace), &corev1.Service{})
+	nodes := newInformer(c.Client, c.Client.CoreV1().Nodes(), &corev1.Node{})
+	endpoints := newInformer(c.Client, c.Client.DiscoveryV1().EndpointSlices(c.Namespace), &discoveryv1.EndpointSlice{})
+	var running sync.WaitGroup
+	defer running.Wait()
+	var synced []cache.InformerSynced
+	for _, i := range []cache.SharedIndexInformer{services, nodes, endpoints} {
+		if err := errors.Join(i.SetTransform(strip), i.SetWatchErrorHandlerWithContext(c.denied())); err != nil {
+			return fmt.Errorf("watch for exposure: %w", err)
+		}
 		if _, err := i.AddEventHandler(on); err != nil {
 			return fmt.Errorf("watch for exposure: %w", err)
 		}
-		if err := i.SetWatchErrorHandlerWithContext(c.denied()); err != nil {
-			return fmt.Errorf("watch for exposure: %w", err)
-		}
+		synced = append(synced, i.HasSynced)
+		running.Go(func() { i.RunWithContext(ctx) })
 	}
-	factory.Start(ctx.Done())
-	defer factory.Shutdown()
-	for _, synced := range factory.WaitForCacheSync(ctx.Done()) {
-		if !synced {
-			return ctx.Err()
-		}
+	if !cache.WaitForCacheSync(ctx.Done(), synced...) {
+		return ctx.Err()
 	}
 	read := func() (*world, error) {
-		s, err := services.Lister().List(labels.Everything())
-		if err != nil {
-			return nil, err
-		}
-		n, err := nodes.Lister().List(labels.Everything())
-		if err != nil {
-			return nil, err
-		}
-		e, err := endpoints.Lister().List(labels.Everything())
-		return c.newWorld(s, n, e), err
+		return c.newWorld(all[*corev1.Service](services), all[*corev1.Node](nodes), all[*discoveryv1.EndpointSlice](endpoints)), nil
 	}
 	return c.loop(ctx, happened, read)
+}
+
+// watcher is what the typed clients of Kubernetes have for each kind.
+type watcher[L runtime.Object] interface {
+	List(context.Context, metav1.ListOptions) (L, error)
+	Watch(context.Context, metav1.ListOptions) (watch.Interface, error)
+}
+
+// newInformer watches objects of one kind. The client of tests says that it cannot list by watching.
+func newInformer[L runtime.Object](client Client, of watcher[L], kind runtime.Object) cache.SharedIndexInformer {
+	lw := &cache.ListWatch{
+		ListWithContextFunc:  func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) { return of.List(ctx, o) },
+		WatchFuncWithContext: of.Watch,
+	}
+	return cache.NewSharedIndexInformer(cache.ToListWatcherWithWatchListSemantics(lw, client), kind, 0, nil)
+}
+
+// all returns what an informer has.
+func all[T any](i cache.SharedIndexInformer) (list []T) {
+	for _, o := range i.GetStore().List() {
+		list = append(list, o.(T))
+	}
+	return list
 }
 
 // strip leaves of objects what is read of them. Services are written as a whole, and stay so.
