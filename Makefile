@@ -23,6 +23,7 @@ test:
 	@echo "Compiling, and the first time building kube-apiserver and etcd: some ten minutes on two cores."
 	$(GO) run ./test/e2e/cluster/prebuild
 	$(GO) test $(RACE) -shuffle=on -timeout 40m ./...
+	$(if $(RACE),$(GO) test -run TestMutants ./test/simulation) # which takes long with the race detector
 
 lint:
 	$(GO) vet ./...

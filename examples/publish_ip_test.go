@@ -20,9 +20,10 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/cli"
 	"github.com/signpost-dns/signpost/internal/emulator"
+	"github.com/signpost-dns/signpost/test/tool"
 )
 
-// host runs command lines of examples on an EC2 instance whose role may do what seed users' policies allow.
+// host runs command lines of examples on an EC2 instance whose role may do what the policies of such hosts allow.
 type host struct {
 	t   *testing.T
 	aws *emulator.Server
@@ -172,10 +173,7 @@ func TestSystemd(t *testing.T) {
 
 // systemd itself finds nothing wrong with the units.
 func TestSystemdVerifies(t *testing.T) {
-	analyze, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("there is no systemd-analyze here")
-	}
+	analyze := tool.Path(t, "systemd-analyze")
 	dir := t.TempDir()
 	args := []string{"verify"}
 	for _, name := range []string{"signpost-publish-ip.service", "signpost-publish-ip.timer"} {

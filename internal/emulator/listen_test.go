@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/signpost-dns/signpost/internal/emulator"
+	"github.com/signpost-dns/signpost/test/tool"
 )
 
 // serve listens on free ports until the test ends.
@@ -94,22 +94,9 @@ func TestListenLoopbackOnly(t *testing.T) {
 	}
 }
 
-// tool finds a program, or skips the test; on a CI machine all of them must be there.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") != "true" {
-		t.Skipf("%s is not installed", name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // TestAWSCLIAndDig drives the emulator with the stock tools.
 func TestAWSCLIAndDig(t *testing.T) {
-	awsCLI, dig := tool(t, "aws"), tool(t, "dig")
+	awsCLI, dig := tool.Path(t, "aws"), tool.Path(t, "dig")
 	sockets := serve(t, emulator.New(emulator.Config{}))
 	home := t.TempDir()
 	run := func(program string, args ...string) string {

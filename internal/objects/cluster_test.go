@@ -190,7 +190,7 @@ func TestClusterFollows(t *testing.T) {
 			time.Sleep(24 * time.Hour)
 			want(t, settle()) // nothing is repeated
 		})
-		// The seeds' role allows these and no others.
+		// The role that ExternalDNS is commonly given allows these and no others.
 		allowed := []string{"list /api/v1/services", "watch /api/v1/services",
 			"list /apis/networking.k8s.io/v1/ingresses", "watch /apis/networking.k8s.io/v1/ingresses"}
 		for _, request := range s.asked() {
