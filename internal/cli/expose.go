@@ -48,8 +48,8 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 	if err != nil {
 		return nil, errorf("check --kubeconfig and --server", "connect for --expose: %w", err)
 	}
-	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(o.Objects.Namespace),
-		Takes: o.deriver.Takes, LeastTTL: o.Source.MinTTL, May: func() error { return mine.Check(lease.Slack) }}
+	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(o.Objects.Namespace, o.exposing()),
+		Takes: o.deriver.Takes, Owner: o.exposing(), LeastTTL: o.Source.MinTTL, May: func() error { return mine.Check(lease.Slack) }}
 	if o.Expose.Firewall != "" {
 		onEC2 := o.Expose.Firewall == "ec2"
 		c.OnEC2 = &onEC2
@@ -63,6 +63,12 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 		}
 	}
 	return c, nil
+}
+
+// exposing is the name of this deployment among those that expose Services: what tells their claims apart too. It must not be
+// made of what may change while the deployment stays the same, as filters do, or that would forget what it has opened.
+func (o *engineOptions) exposing() string {
+	return lease.Name(o.OwnerID, o.TXTPrefix, o.TXTSuffix, o.TXTWildcard)
 }
 
 // exposeClient is an [expose.Client].
@@ -85,7 +91,7 @@ func (c exposeClient) DiscoveryV1() discoveryv1client.DiscoveryV1Interface { ret
 
 // firewall makes the firewall when it is first known which, and keeps it. One that sees the Services of a namespace alone
 // has groups of its own.
-func (o exposeOptions) firewall(namespace string) func(context.Context, bool) (expose.Firewall, error) {
+func (o exposeOptions) firewall(namespace, owner string) func(context.Context, bool) (expose.Firewall, error) {
 	var made *ec2.Firewall
 	return func(ctx context.Context, onEC2 bool) (expose.Firewall, error) {
 		if !onEC2 {
@@ -93,7 +99,7 @@ func (o exposeOptions) firewall(namespace string) func(context.Context, bool) (e
 		}
 		if made == nil {
 			var err error
-			if made, err = ec2.New(ctx, ec2.Scope{Cluster: o.ClusterName, Namespace: namespace}); err != nil {
+			if made, err = ec2.New(ctx, ec2.Scope{Cluster: o.ClusterName, Namespace: namespace, Owner: owner}); err != nil {
 				return nil, err
 			}
 		}

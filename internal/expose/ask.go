@@ -30,6 +30,7 @@ const (
 	// PublishedAnnotation holds the addresses that names of the Service point at, separated by commas.
 	PublishedAnnotation = prefix + "published"
 	membersAnnotation   = prefix + "nodes"
+	ownerAnnotation     = prefix + "exposed-by" // whose the other notes are
 	finalizer           = prefix + "node-address"
 )
 
@@ -137,7 +138,7 @@ func (a *Ask) equal(b *Ask) bool {
 
 // lets returns what a Service lets in, whether it still asks for nodes or not.
 func lets(s *corev1.Service) *Ask {
-	a := &Ask{Namespace: s.Namespace, Name: s.Name}
+	a := &Ask{Namespace: s.Namespace, Name: s.Name, Created: s.CreationTimestamp.Time}
 	a.ports(s)
 	a.sources(s)
 	return a

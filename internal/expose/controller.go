@@ -27,6 +27,9 @@ type Client interface {
 type Controller struct {
 	Client    Client
 	Namespace string // of the Services; "" is all
+	// Owner tells this deployment from others that expose Services of the cluster: what it makes, it notes as its own, and it
+	// undoes nothing that is noted as another's. Without one what names no deployment is its own.
+	Owner string
 	// Takes reports whether a Service is left to this program; nil: each is. One that no longer is asks for nothing.
 	Takes func(*corev1.Service) bool
 	// Firewall returns the firewall for what the nodes are; it is asked before each pass.
@@ -49,7 +52,9 @@ func (c *Controller) tell(p *pass) {
 	if c.told == nil {
 		c.told = map[string]string{}
 	}
-	for name, s := range p.services {
+	concerned := maps.Clone(p.services)
+	maps.Copy(concerned, p.others)
+	for name, s := range concerned {
 		problems := slices.Clone(p.choices[name].Problems)
 		for _, instance := range slices.Sorted(maps.Keys(p.failed[name])) {
 			err := p.failed[name][instance]
@@ -75,7 +80,7 @@ func (c *Controller) tell(p *pass) {
 		}
 	}
 	for name := range c.told {
-		if p.services[name] == nil {
+		if concerned[name] == nil {
 			delete(c.told, name)
 		}
 	}
@@ -92,8 +97,12 @@ func (c *Controller) Preview(ctx context.Context) (string, error) {
 	members := map[string][]Member{}
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(known)) {
+		old := known[name]
+		if old.Foreign {
+			old.Members, choices[name] = nil, Choice{Problems: choices[name].Problems}
+		}
 		members[name] = choices[name].Members
-		preview(&out, name, known[name].Members, choices[name])
+		preview(&out, name, old.Members, choices[name])
 	}
 	firewall, err := c.Firewall(ctx, w.onEC2)
 	if err != nil {

@@ -40,6 +40,7 @@ type Known struct {
 	Ask     *Ask
 	Members []Member
 	Deleted bool          // it waits to be gone: nothing is left to wait for
+	Foreign bool          // another deployment exposes it: its members stay, and Ask is what they take
 	TTL     time.Duration // for which its names may be remembered
 	// Endpoints are the names of nodes with a ready endpoint of the Service; nil if it does not matter.
 	Endpoints map[string]bool
@@ -78,10 +79,13 @@ func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choi
 	for _, ask := range order {
 		k := known[ask.String()]
 		var choice Choice
-		if ask.Blocked {
+		switch {
+		case k.Foreign:
+			choice = Choice{Members: k.Members, Problems: ask.Problems}
+		case ask.Blocked:
 			choice = stay(now, k)
 			choice.Problems = ask.Problems
-		} else {
+		default:
 			choice = choose(now, k, nodes, taken)
 		}
 		for _, m := range choice.Members {

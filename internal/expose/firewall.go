@@ -21,6 +21,7 @@ type Want struct {
 	Instances map[string][]string // ids of EC2 instances, with the Services on each
 	Leaving   map[string]bool     // those of Instances that Services are about to leave: they may be gone
 	Cluster   []string            // ids of all the cluster's instances
+	Others    []string            // Services that are exposed, and not by this deployment
 }
 
 // Add notes what one Service needs.

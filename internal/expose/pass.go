@@ -69,7 +69,7 @@ func (c *Controller) pass(ctx context.Context, w *world) (time.Time, error) {
 }
 
 func (p *pass) run(ctx context.Context) error {
-	names := slices.Sorted(maps.Keys(p.known))
+	names := slices.Sorted(maps.Keys(p.services))
 	failAll := func(err error) {
 		for _, name := range names {
 			p.failed.add(name, "", err)
@@ -103,11 +103,19 @@ func (p *pass) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// prepare puts the finalizer on a Service before anything is opened for it. One that cannot have it stays as it is.
+// prepare puts the finalizer on a Service, and whose it is, before anything is opened for it. One that cannot have them stays
+// as it is.
 func (p *pass) prepare(ctx context.Context, name string) {
-	if s := p.services[name]; s.DeletionTimestamp == nil && len(p.choices[name].Members) > 0 && !slices.Contains(s.Finalizers, finalizer) {
+	s := p.services[name]
+	marked := slices.Contains(s.Finalizers, finalizer) && s.Annotations[ownerAnnotation] == p.owner
+	if s.DeletionTimestamp == nil && len(p.choices[name].Members) > 0 && !marked {
 		next := s.DeepCopy()
-		next.Finalizers = append(next.Finalizers, finalizer)
+		if !slices.Contains(next.Finalizers, finalizer) {
+			next.Finalizers = append(next.Finalizers, finalizer)
+		}
+		if p.owner != "" {
+			metav1.SetMetaDataAnnotation(&next.ObjectMeta, ownerAnnotation, p.owner)
+		}
 		if err := p.update(ctx, name, next); err != nil {
 			p.failed.add(name, "", err)
 			p.choices[name] = Choice{Members: p.known[name].Members, Problems: p.choices[name].Problems}
@@ -220,6 +228,7 @@ func (p *pass) current(ctx context.Context) error {
 			continue
 		}
 		if known == nil || known.UID != now.UID || known.Annotations[membersAnnotation] != now.Annotations[membersAnnotation] ||
+			known.Annotations[ownerAnnotation] != now.Annotations[ownerAnnotation] ||
 			!lets(known).equal(lets(now)) {
 			return fmt.Errorf("%s has changed meanwhile: nothing is closed before it is looked at again", nameOf(now))
 		}

@@ -9,11 +9,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/signpost-dns/signpost/internal/plan"
 )
 
 // world is what is known of the cluster.
 type world struct {
-	services  map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something
+	owner     string                     // of what this deployment notes; "": nobody tells deployments apart
+	services  map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something of ours
+	others    map[string]*corev1.Service // those that another deployment exposes, or that are left to one
 	nodes     []Node                     // the oldest first
 	endpoints map[string]map[string]bool // by Service that cares where they are: names of nodes with a ready one
 	onEC2     bool
@@ -22,7 +26,8 @@ type world struct {
 }
 
 func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, endpoints []*discoveryv1.EndpointSlice) *world {
-	w := &world{services: map[string]*corev1.Service{}, endpoints: map[string]map[string]bool{}, takes: c.Takes, leastTTL: c.LeastTTL}
+	w := &world{owner: c.Owner, services: map[string]*corev1.Service{}, others: map[string]*corev1.Service{}, endpoints: map[string]map[string]bool{},
+		takes: c.Takes, leastTTL: c.LeastTTL}
 	w.onEC2 = slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return instanceID(n.Spec.ProviderID) != "" })
 	if c.OnEC2 != nil {
 		w.onEC2 = *c.OnEC2
@@ -32,8 +37,11 @@ func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, 
 	}
 	slices.SortFunc(w.nodes, older)
 	for _, s := range services {
-		if w.concerns(s) {
+		switch {
+		case w.concerns(s):
 			w.services[nameOf(s)] = s
+		case w.foreign(s), Read(s) != nil:
+			w.others[nameOf(s)] = s
 		}
 		if ask := w.ask(s); ask != nil && ask.Local {
 			w.endpoints[nameOf(s)] = map[string]bool{}
@@ -50,16 +58,28 @@ func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, 
 	return w
 }
 
-// concerns reports whether a Service asks for something, or something may be open for it.
+// concerns reports whether a Service asks for something, or something of ours may be open for it.
 func (w *world) concerns(s *corev1.Service) bool {
-	_, noted := s.Annotations[membersAnnotation]
-	return w.ask(s) != nil || noted || slices.Contains(s.Finalizers, finalizer)
+	return !w.foreign(s) && (w.ask(s) != nil || noted(s))
+}
+
+// noted reports whether something may be open for a Service.
+func noted(s *corev1.Service) bool {
+	_, ok := s.Annotations[membersAnnotation]
+	return ok || slices.Contains(s.Finalizers, finalizer)
+}
+
+// foreign reports whether another deployment exposes a Service, by what that has noted. What names no deployment counts as
+// ours: notes were once without.
+func (w *world) foreign(s *corev1.Service) bool {
+	by := s.Annotations[ownerAnnotation]
+	return by != "" && by != w.owner && noted(s)
 }
 
 // like reports whether a pass would find nothing in one world that it does not find in the other. A Service counts as
 // another after any change, for it has few.
 func (w *world) like(other *world) bool {
-	return w.onEC2 == other.onEC2 && maps.Equal(w.services, other.services) &&
+	return w.onEC2 == other.onEC2 && maps.Equal(w.services, other.services) && maps.Equal(w.others, other.others) &&
 		reflect.DeepEqual(w.nodes, other.nodes) && reflect.DeepEqual(w.endpoints, other.endpoints)
 }
 
@@ -73,14 +93,31 @@ func (w *world) ask(s *corev1.Service) *Ask {
 	return Read(s)
 }
 
-// known reads what the Services ask for and note.
+// known reads what the Services ask for and note. Those of other deployments only take ports.
 func (w *world) known() map[string]Known {
 	out := map[string]Known{}
+	for name, s := range w.others {
+		if members, ok := readMembers(s); ok && w.foreign(s) {
+			out[name] = Known{Ask: w.left(s), Members: w.credible(s, members), Foreign: true}
+		}
+	}
 	for name, s := range w.services {
 		out[name] = Known{Ask: w.ask(s), Members: w.members(s), Deleted: s.DeletionTimestamp != nil,
 			TTL: remembered(s, w.leastTTL), Endpoints: w.endpoints[name]}
 	}
 	return out
+}
+
+// left returns what another deployment's Service lets in, with the problem that it is another's if it would be ours.
+func (w *world) left(s *corev1.Service) *Ask {
+	a := lets(s)
+	a.Problems = nil
+	if w.ask(s) != nil {
+		a.problem(plan.ExposedByOther, "the deployment %s exposes it, and this one, %s, leaves it as it is; if that one is gone for good, take it over: "+
+			"kubectl annotate --overwrite --namespace=%s service/%s %s=%s",
+			s.Annotations[ownerAnnotation], w.owner, s.Namespace, s.Name, ownerAnnotation, w.owner)
+	}
+	return a
 }
 
 // members returns what a Service notes. One that notes nothing legible is on those nodes that its addresses say, as
@@ -140,6 +177,7 @@ func (w *world) want(members map[string][]Member) Want {
 	for name, s := range w.services {
 		want.Add(lets(s), members[name])
 	}
+	want.Others = slices.Sorted(maps.Keys(w.others))
 	for _, n := range w.nodes {
 		if n.Instance != "" {
 			want.Cluster = append(want.Cluster, n.Instance)

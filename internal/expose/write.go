@@ -126,14 +126,14 @@ func texts(addrs []netip.Addr) string {
 	return strings.Join(out, ",")
 }
 
-// release takes the finalizer off a Service that asks for nothing and for which nothing is open any more.
+// release takes the finalizer off a Service that asks for nothing and for which nothing is open any more, and that it was ours.
 func (p *pass) release(ctx context.Context, name string) error {
 	s := p.services[name]
-	i := slices.Index(s.Finalizers, finalizer)
-	if i < 0 || p.known[name].Ask != nil || len(p.after[name]) > 0 {
+	if !slices.Contains(s.Finalizers, finalizer) || p.known[name].Ask != nil || len(p.after[name]) > 0 {
 		return nil
 	}
 	next := s.DeepCopy()
-	next.Finalizers = slices.Delete(next.Finalizers, i, i+1)
+	next.Finalizers = slices.DeleteFunc(next.Finalizers, func(f string) bool { return f == finalizer })
+	delete(next.Annotations, ownerAnnotation)
 	return p.update(ctx, name, next)
 }

@@ -131,6 +131,7 @@ const (
 	NoNode         Reason = "NoNode"         // no node can serve a Service that asks for addresses of nodes
 	PortConflict   Reason = "PortConflict"   // another Service has the port on every node that is fit
 	NotOpen        Reason = "NotOpen"        // the firewall has not let the Service's ports in
+	ExposedByOther Reason = "ExposedByOther" // another deployment has the Service open
 	NotClosed      Reason = "NotClosed"      // a deleted Service waits for its ports to be closed, and nobody closes them
 	NotImplemented Reason = "NotImplemented" // this version cannot follow what the object asks for; what it holds stays
 )

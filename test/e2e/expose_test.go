@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/signpost-dns/signpost/internal/emulator"
+	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/test/e2e/cluster"
 )
 
@@ -41,8 +42,10 @@ func newFarm(t *testing.T, nodes int) *farm {
 	return f
 }
 
-// group is the name of the security group of a deployment that sees the namespace alone.
-func (f *farm) group() string { return "signpost-k.example.com-" + f.Name }
+// group is the name of the security group of the deployment, which sees the namespace alone.
+func (f *farm) group() string {
+	return "signpost-k.example.com-" + f.Name + strings.TrimPrefix(lease.Name("farm", "", "", ""), "signpost")
+}
 
 func (f *farm) nodeName(n int) string { return fmt.Sprintf("%s-%d", f.Name, n) }
 

@@ -30,6 +30,7 @@ type Firewall struct {
 type Scope struct {
 	Cluster   string // "": as tags of the instances name it
 	Namespace string // whose Services alone are exposed; "": those of all
+	Owner     string // tells the groups of this deployment from those of others; a DNS label, "": there are no others
 }
 
 var _ expose.Firewall = (*Firewall)(nil)
@@ -123,7 +124,7 @@ func (*clusterError) Hint() string {
 func (f *Firewall) diff(s state, want expose.Want) expose.Steps {
 	d := &differ{Firewall: f, state: s, want: want, own: map[string]*group{}}
 	for i, g := range s.groups {
-		if !g.compat && d.own[g.vpc] == nil {
+		if !g.old && d.own[g.vpc] == nil {
 			d.own[g.vpc] = &s.groups[i]
 		}
 	}
@@ -234,22 +235,33 @@ func (d *differ) openIn(vpc string) {
 
 func compareRules(a, b expose.Rule) int { return cmp.Compare(a.String(), b.String()) }
 
-// others are the groups of an instance but those of external-ips, which make room where there is a limit.
+// others are the groups of an instance but those that ours replaces, which make room where there is a limit.
 func (d *differ) others(i instance) []string {
 	return slices.DeleteFunc(slices.Clone(i.groups), func(id string) bool {
-		return slices.ContainsFunc(d.state.groups, func(g group) bool { return g.id == id && g.compat })
+		return slices.ContainsFunc(d.state.groups, func(g group) bool { return g.id == id && g.old && !slices.Contains(d.want.Others, g.service) })
 	})
 }
 
-// close takes away what nobody asks for: rules of ours, our group on instances, groups that are on none, and once nothing
-// is left to open the groups of external-ips.
+// waited reports whether an old group must stay: ours does not let all of its Service in yet, or the Service is left to
+// another deployment.
+func (d *differ) waited(g *group) bool {
+	if g.service == "" {
+		return len(d.steps.Open) > 0
+	}
+	return slices.Contains(d.want.Others, g.service) || slices.ContainsFunc(d.steps.Open, func(step expose.Step) bool {
+		return slices.Contains(step.Services, g.service)
+	})
+}
+
+// close takes away what nobody asks for: rules of ours, our group on instances, groups that are on none, and each old group
+// once nothing is left to open in its place.
 func (d *differ) close() {
 	for i := range d.state.groups {
 		g := &d.state.groups[i]
-		if g.compat && len(d.steps.Open) > 0 {
+		if g.old && d.waited(g) {
 			continue
 		}
-		wanted := !g.compat && d.own[g.vpc] == g && slices.Contains(d.vpcs(), g.vpc)
+		wanted := !g.old && d.own[g.vpc] == g && slices.Contains(d.vpcs(), g.vpc)
 		for _, id := range slices.Sorted(maps.Keys(d.state.instances)) {
 			i := d.state.instances[id]
 			_, asked := d.want.Instances[id]
@@ -277,10 +289,11 @@ func (d *differ) discard(g *group) {
 			d.revoke(g, r.Rule)
 		}
 	}
-	if g.foreign && !g.compat {
+	external := g.service != ""
+	if g.foreign && !external {
 		return
 	}
-	d.steps.Close = append(d.steps.Close, expose.Step{Text: fmt.Sprintf("- security group %s (%s)", g.name, g.id), Litter: !g.compat,
+	d.steps.Close = append(d.steps.Close, expose.Step{Text: fmt.Sprintf("- security group %s (%s)", g.name, g.id), Litter: !external,
 		Do: func(ctx context.Context) error { return d.remove(ctx, g) }})
 }
 
@@ -312,13 +325,17 @@ func (d *differ) detach(i instance, g *group) {
 // create makes a group, with its tag in the same call: none of ours is ever without it.
 func (f *Firewall) create(ctx context.Context, g *group) error {
 	q := call("GroupName", g.name, "GroupDescription", "Ports of Services on node addresses, kept by Signpost", "VpcId", g.vpc,
-		"TagSpecification.1.ResourceType", "security-group", "TagSpecification.1.Tag.1.Key", f.tag(), "TagSpecification.1.Tag.1.Value", f.tagValue())
+		"TagSpecification.1.ResourceType", "security-group", "TagSpecification.1.Tag.1.Key", clusterKey, "TagSpecification.1.Tag.1.Value", f.tagValue())
+	if f.Owner != "" {
+		q.Set("TagSpecification.1.Tag.2.Key", ownerKey)
+		q.Set("TagSpecification.1.Tag.2.Value", f.Owner)
+	}
 	var made struct {
 		ID string `xml:"groupId"`
 	}
 	if err := f.client.do(ctx, "CreateSecurityGroup", q, &made); err != nil {
 		if isCode(err, "InvalidGroup.Duplicate") {
-			return fmt.Errorf("%w; if it stays so it lacks the tag %s=%s: tag it, or delete it", err, f.tag(), f.tagValue())
+			return fmt.Errorf("%w; if it stays so it lacks the tag%s: tag it, or delete it", err, f.tags())
 		}
 		return err
 	}

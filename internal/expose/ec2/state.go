@@ -27,10 +27,11 @@ type rule struct {
 	ours bool
 }
 
-// group is a security group of ours or of external-ips.
+// group is a security group of ours, or one that ours replaces.
 type group struct {
 	id, name, vpc string
-	compat        bool // external-ips made it
+	old           bool   // external-ips made it, or a Signpost that did not tell deployments apart
+	service       string // for which external-ips made it, "" if it did not
 	rules         []rule
 	foreign       bool // a person has put rules in it, also such as are none of rules: of port ranges, or from groups
 }
@@ -99,7 +100,7 @@ type xmlInstances struct {
 func (f *Firewall) read(ctx context.Context, want expose.Want) (state, error) {
 	s := state{instances: map[string]instance{}}
 	keys := call()
-	keys.filter(1, "tag-key", f.tag(), f.compatTag())
+	keys.filter(1, "tag-key", clusterKey, f.compatKey())
 	var all []xmlGroup
 	for {
 		var page xmlGroups
@@ -114,11 +115,10 @@ func (f *Firewall) read(ctx context.Context, want expose.Want) (state, error) {
 	}
 	var ids []string
 	for _, g := range all {
-		compat := !slices.Contains(g.Tags, xmlTag{f.tag(), f.tagValue()})
-		if compat && (!slices.Contains(g.Tags, xmlTag{f.compatTag(), "owned"}) || !f.compatName(g.Name)) {
+		one, ok := f.recognise(g)
+		if !ok {
 			continue
 		}
-		one := group{id: g.ID, name: g.Name, vpc: g.VPC, compat: compat}
 		for _, p := range g.Permissions {
 			add := func(cidr, description string) {
 				source, err := netip.ParsePrefix(cidr)
@@ -208,8 +208,40 @@ func (s *state) add(page xmlInstances) {
 	}
 }
 
-func (f *Firewall) tag() string       { return "signpost.dev/cluster" }
-func (f *Firewall) compatTag() string { return "external-ips/" + f.Cluster }
+// Tags of our groups.
+const (
+	clusterKey = "signpost.dev/cluster"
+	ownerKey   = "signpost.dev/owner" // the deployment
+)
+
+// compatKey is the tag by which external-ips knows its groups in the cluster.
+func (f *Firewall) compatKey() string { return "external-ips/" + f.Cluster }
+
+// recognise tells whether a group is ours or one that ours replaces. That of another deployment is neither.
+func (f *Firewall) recognise(g xmlGroup) (group, bool) {
+	one := group{id: g.ID, name: g.Name, vpc: g.VPC}
+	owner := ""
+	for _, t := range g.Tags {
+		if t.Key == ownerKey {
+			owner = t.Value
+		}
+	}
+	if slices.Contains(g.Tags, xmlTag{clusterKey, f.tagValue()}) {
+		one.old = owner != f.Owner
+		return one, owner == f.Owner || owner == ""
+	}
+	one.old, one.service = true, f.compatService(g.Name)
+	return one, one.service != "" && slices.Contains(g.Tags, xmlTag{f.compatKey(), "owned"})
+}
+
+// tags are those of our groups, for people.
+func (f *Firewall) tags() string {
+	text := " " + clusterKey + "=" + f.tagValue()
+	if f.Owner != "" {
+		text += " or " + ownerKey + "=" + f.Owner
+	}
+	return text
+}
 
 // tagValue tells the groups of a namespace from those of the cluster.
 func (f *Firewall) tagValue() string {
@@ -220,16 +252,24 @@ func (f *Firewall) tagValue() string {
 }
 
 func (f *Firewall) groupName() string {
-	return "signpost-" + strings.ReplaceAll(f.tagValue(), "/", "-")
+	name := "signpost-" + strings.ReplaceAll(f.tagValue(), "/", "-")
+	if f.Owner != "" {
+		name += "-" + strings.TrimPrefix(f.Owner, "signpost-")
+	}
+	return name
 }
 
-// compatName reports whether external-ips gave a group of ours its name: SERVICE.NAMESPACE.CLUSTER, without the
-// namespace where that is "default".
-func (f *Firewall) compatName(name string) bool {
+// compatService reads the Service, as [expose.Ask] prints it, of the name that external-ips gave a group:
+// SERVICE.NAMESPACE.CLUSTER, without the namespace where that is "default". It is "" for a name that is none, or of a
+// Service that is not looked at.
+func (f *Firewall) compatService(name string) string {
 	object, ok := strings.CutSuffix(name, "."+f.Cluster)
-	_, namespace, other := strings.Cut(object, ".")
+	service, namespace, other := strings.Cut(object, ".")
 	if !other {
 		namespace = "default"
 	}
-	return ok && (f.Namespace == "" || f.Namespace == namespace)
+	if !ok || f.Namespace != "" && f.Namespace != namespace {
+		return ""
+	}
+	return "service/" + namespace + "/" + service
 }
