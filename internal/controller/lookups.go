@@ -66,6 +66,17 @@ type query struct {
 	untold   bool            // there was no answer
 }
 
+func (a *asker) same(other *asker) bool {
+	return slices.EqualFunc(a.queries, other.queries, query.same) && slices.Equal(a.relies, other.relies) && slices.Equal(a.hosts, other.hosts)
+}
+
+func (q query) same(other query) bool {
+	if q.ref != other.ref || q.untold != other.untold || (q.selector == nil) != (other.selector == nil) {
+		return false
+	}
+	return q.selector == nil || q.selector.String() == other.selector.String()
+}
+
 func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func(schema.GroupVersionKind) error, h *hosts) *lookups {
 	byKind := map[schema.GroupVersionKind]source.Kind{}
 	for _, k := range chosen {
@@ -141,9 +152,24 @@ func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours boo
 	if o := l.objects[shelf{kind: r.kind}][r.key]; o != nil {
 		intent, ours = d.Derive(objects.Unpack(o), &reader{l, a})
 	}
-	before := l.askers[r]
-	l.forget(r)
-	l.remember(a, intent.Unknown == "")
+	l.keep(a, intent.Unknown == "")
+	return intent, ours
+}
+
+// keep keeps what an asker asked, whose intent is now known or not, in place of what it asked before. That it asked the
+// same is the usual case, and to forget one asker among all of its Namespace takes a look at each.
+func (l *lookups) keep(a *asker, known bool) {
+	for _, q := range a.queries {
+		if !slices.Contains(a.relies, q.ref.kind) && (!q.untold || !known) {
+			a.relies = append(a.relies, q.ref.kind)
+		}
+	}
+	before := l.askers[a.by]
+	if before != nil && before.same(a) {
+		return
+	}
+	l.forget(a.by)
+	l.remember(a)
 	if before != nil {
 		for _, n := range before.hosts {
 			if len(l.byHost[n]) == 0 {
@@ -151,10 +177,9 @@ func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours boo
 			}
 		}
 	}
-	return intent, ours
 }
 
-func (l *lookups) remember(a *asker, known bool) {
+func (l *lookups) remember(a *asker) {
 	if len(a.queries)+len(a.hosts) == 0 {
 		return
 	}
@@ -167,9 +192,6 @@ func (l *lookups) remember(a *asker, known bool) {
 			l.byName[q.ref] = append(l.byName[q.ref], a)
 		} else if s := q.shelf(); !slices.Contains(l.byShelf[s], a) {
 			l.byShelf[s] = append(l.byShelf[s], a)
-		}
-		if !slices.Contains(a.relies, q.ref.kind) && (!q.untold || !known) {
-			a.relies = append(a.relies, q.ref.kind)
 		}
 	}
 	l.share(a)

@@ -45,8 +45,7 @@ func (d *desk) asks(name string, questions ...func(source.Lookup) error) (err er
 			err = e
 		}
 	}
-	d.forget(a.by)
-	d.remember(a, err == nil)
+	d.keep(a, err == nil)
 	return err
 }
 
@@ -102,6 +101,31 @@ func (d *desk) want(got, want string) {
 	if got != want {
 		d.t.Errorf("derived again: %q, want %q", got, want)
 	}
+}
+
+// Whoever asks the same again costs nothing, however many others ask it, and one who asks something else is found by that alone.
+func TestSameQuestionsAgain(t *testing.T) {
+	d := newDesk(t)
+	d.sync(pods, nodes)
+	for _, q := range []func(source.Lookup) error{find(pods, "ns", "p"), search(pods, "ns", "app=a")} {
+		if err := d.asks("a", q); err != nil {
+			t.Fatal(err)
+		}
+		before := d.askers[d.service("a")]
+		if err := d.asks("a", q); err != nil {
+			t.Fatal(err)
+		}
+		if d.askers[d.service("a")] != before {
+			t.Error("who asks the same again is forgotten first")
+		}
+	}
+	d.want(d.event(pods, "ns", "p", map[string]string{}), "")
+	d.want(d.event(pods, "ns", "q", map[string]string{"app": "a"}), "a")
+	if err := d.asks("a", search(pods, "ns", "app=b")); err != nil {
+		t.Fatal(err)
+	}
+	d.want(d.event(pods, "ns", "q", map[string]string{"app": "a"}), "")
+	d.want(d.event(pods, "ns", "q", map[string]string{"app": "b"}), "a")
 }
 
 func TestLookupsMatch(t *testing.T) {
