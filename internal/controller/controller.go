@@ -105,16 +105,7 @@ func New(c Config) *Controller {
 func (c *Controller) Run(ctx context.Context) error {
 	feed, stop := c.start(ctx)
 	defer stop()
-	writing, still := context.WithCancel(ctx)
-	wrote := make(chan struct{})
-	go func() {
-		defer close(wrote)
-		c.writeStandings(writing)
-	}()
-	defer func() {
-		still()
-		<-wrote
-	}()
+	defer c.startStandings(ctx)()
 	contending, give := context.WithCancel(ctx)
 	terms, ended := c.contend(contending)
 	var now term

@@ -123,6 +123,20 @@ func (s *standings) take(askers func(dns.Name) []plan.Want) []types.NamespacedNa
 	return keys
 }
 
+// startStandings has them written until stop is called, which waits for the last.
+func (c *Controller) startStandings(ctx context.Context) (stop func()) {
+	writing, still := context.WithCancel(ctx)
+	wrote := make(chan struct{})
+	go func() {
+		defer close(wrote)
+		c.writeStandings(writing)
+	}()
+	return func() {
+		still()
+		<-wrote
+	}
+}
+
 // writeStandings writes down what became of DNSEndpoints until ctx ends.
 func (c *Controller) writeStandings(ctx context.Context) {
 	s := c.standings

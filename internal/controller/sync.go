@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,73 +20,90 @@ const manyErrors = 10
 // is all that was not done for another reason than the plan's.
 func (k *keeper) sync(ctx context.Context, names []dns.Name, since map[dns.Name]time.Time) (zone.Outcome, error) {
 	c := k.c
-	wanted := k.wanted()
-	defer func() { c.Metrics.planned.Add(float64(len(names))) }()
-	wanted.Guard = &judge{Guard: k.guard, k: k, ctx: ctx, wanted: wanted.At}
-	wanted.More = func() []dns.Name {
-		more, at := k.urgent()
-		names = append(names, more...)
-		for n, t := range at {
-			since[n] = t
-		}
-		return more
-	}
-	var out zone.Outcome
-	if c.DryRun {
-		var batches []dns.Batch
-		out.Plan, batches = k.worker.Plan(names, wanted)
-		for _, b := range batches {
-			k.worker.Announce(b)
-		}
-	} else {
-		out = k.worker.Sync(ctx, names, wanted)
-	}
+	out, names := k.write(ctx, names, since)
+	c.Metrics.planned.Add(float64(len(names)))
 	k.applied(out.Applied, since)
 
 	c.mu.RLock()
 	out.Plan.Refusals = c.attributed(out.Plan.Refusals)
 	refusals := append(c.rejections(out.Failed), out.Plan.Refusals...)
 	c.mu.RUnlock()
-	errs := []error{out.Err}
-	var failed []dns.Name
-	for i, f := range out.Failed {
-		failed = append(failed, f.Names...)
-		if i < manyErrors {
-			errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
-		}
+	if out.Err == nil {
+		c.ledger.refusals(k.zone.ID, names, refusals)
+	} else {
+		c.ledger.refusals(k.zone.ID, nil, refusals) // what was not tried may still be refused
 	}
-	if more := len(out.Failed) - manyErrors; more > 0 {
-		errs = append(errs, fmt.Errorf("%d more changes were refused", more))
-	}
-	told, longest := names, longestPause
-	if out.Err != nil {
-		failed = append(failed, names...)
-		told, longest = nil, longestBlind // what was not tried may still be refused
-	}
-	c.ledger.refusals(k.zone.ID, told, refusals)
-	k.mu.Lock()
-	k.owed.tried(time.Now(), names, failed, longest)
-	if out.Err == nil && len(out.Applied) > 0 && k.down {
-		k.owed.hurry(time.Now())
-	}
-	k.down = out.Err != nil
-	k.mu.Unlock()
+	k.owe(names, out)
 	k.follow(ctx, out.Plan.Refusals)
 	k.follows(out.Plan.Refusals, names)
 	k.want(time.Time{}, k.worker.Concerned(out.News)...)
 	c.standings.planned(names)
 	if out.Err != nil {
-		k.c.state.note(k.zone.ID, out.Err)
-		k.c.ledger.failed(k.zone.ID, out.Err)
-		k.c.Metrics.registryErrors.Inc()
+		c.state.note(k.zone.ID, out.Err)
+		c.ledger.failed(k.zone.ID, out.Err)
+		c.Metrics.registryErrors.Inc()
 	}
-	err := errors.Join(errs...)
+	err := undone(out)
 	if err != nil {
 		c.reckon(ctx, k.zone.ID, err, false)
 	} else {
 		k.calm(ctx)
 	}
 	return out, err
+}
+
+// write has the names planned and the plan written, or only told in a dry run. It
+// returns the names together with those that became urgent meanwhile.
+func (k *keeper) write(ctx context.Context, names []dns.Name, since map[dns.Name]time.Time) (zone.Outcome, []dns.Name) {
+	wanted := k.wanted()
+	wanted.Guard = &judge{Guard: k.guard, k: k, ctx: ctx, wanted: wanted.At}
+	wanted.More = func() []dns.Name {
+		more, at := k.urgent()
+		names = append(names, more...)
+		maps.Copy(since, at)
+		return more
+	}
+	if !k.c.DryRun {
+		out := k.worker.Sync(ctx, names, wanted)
+		return out, names
+	}
+	planned, batches := k.worker.Plan(names, wanted)
+	for _, b := range batches {
+		k.worker.Announce(b)
+	}
+	return zone.Outcome{Plan: planned}, names
+}
+
+// owe notes which names are to be tried again.
+func (k *keeper) owe(names []dns.Name, out zone.Outcome) {
+	var failed []dns.Name
+	for _, f := range out.Failed {
+		failed = append(failed, f.Names...)
+	}
+	longest := longestPause
+	if out.Err != nil {
+		failed, longest = append(failed, names...), longestBlind
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.owed.tried(time.Now(), names, failed, longest)
+	if out.Err == nil && len(out.Applied) > 0 && k.down {
+		k.owed.hurry(time.Now())
+	}
+	k.down = out.Err != nil
+}
+
+// undone is the error that tells what was not done.
+func undone(out zone.Outcome) error {
+	errs := []error{out.Err}
+	for i, f := range out.Failed {
+		if i == manyErrors {
+			errs = append(errs, fmt.Errorf("%d more changes were refused", len(out.Failed)-i))
+			break
+		}
+		errs = append(errs, fmt.Errorf("change %s: %w", f.Group[0].Key(), f.Err))
+	}
+	return errors.Join(errs...)
 }
 
 // urgent takes the dirty names that events have touched and that are known.
