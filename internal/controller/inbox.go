@@ -4,6 +4,7 @@ import (
 	"maps"
 	"sync"
 	"time"
+	"unique"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -11,11 +12,17 @@ import (
 	"github.com/signpost-dns/signpost/internal/objects"
 )
 
-// ref names an object.
+// ref names an object. There are as many as objects: the kind is a handle, not six words.
 type ref struct {
-	kind schema.GroupVersionKind
-	key  types.NamespacedName
+	gvk unique.Handle[schema.GroupVersionKind]
+	key types.NamespacedName
 }
+
+func newRef(kind schema.GroupVersionKind, key types.NamespacedName) ref {
+	return ref{unique.Make(kind), key}
+}
+
+func (r ref) kind() schema.GroupVersionKind { return r.gvk.Value() }
 
 // inbox takes what a feed delivers and keeps the newest state of each object
 // until the loop fetches it.
@@ -43,7 +50,7 @@ func (b *inbox) Apply(events []objects.Event) {
 		b.since = time.Now()
 	}
 	for _, e := range events {
-		b.events[ref{e.Kind, e.Key}] = e
+		b.events[newRef(e.Kind, e.Key)] = e
 	}
 	b.mu.Unlock()
 	b.ring()

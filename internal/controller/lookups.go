@@ -40,22 +40,21 @@ type lookups struct {
 	byName  map[ref][]*asker
 	byShelf map[shelf][]*asker
 	byHost  map[dns.Name][]*asker
-	alike   map[query]questions                        // what many objects ask, each for one other object
+	alike   map[query]*questions                       // what many objects ask, each for one other object
 	relied  map[string]map[schema.GroupVersionKind]int // how many objects of a label rely on a kind
 	dirty   map[ref]bool
 }
 
 // asker is an object with what its derivation asked.
 type asker struct {
-	by    ref
-	label string // its kind's word
-	questions
-	hosts []dns.Name // whose addresses it asked for
+	by ref
+	*questions
 }
 
 // questions is what an asker asked, and the kinds that its answers rely on.
 type questions struct {
 	queries []query
+	hosts   []dns.Name // whose addresses it asked for
 	relies  []schema.GroupVersionKind
 }
 
@@ -66,8 +65,8 @@ type query struct {
 	untold   bool            // there was no answer
 }
 
-func (a *asker) same(other *asker) bool {
-	return slices.EqualFunc(a.queries, other.queries, query.same) && slices.Equal(a.relies, other.relies) && slices.Equal(a.hosts, other.hosts)
+func (q *questions) same(other *questions) bool {
+	return slices.EqualFunc(q.queries, other.queries, query.same) && slices.Equal(q.hosts, other.hosts) && slices.Equal(q.relies, other.relies)
 }
 
 func (q query) same(other query) bool {
@@ -85,7 +84,7 @@ func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func
 	l := &lookups{
 		chosen: byKind, add: add, hosts: h, synced: map[schema.GroupVersionKind]bool{}, status: map[schema.GroupVersionKind]objects.Status{},
 		objects: map[shelf]map[types.NamespacedName]source.Object{}, sorted: map[schema.GroupVersionKind]bool{}, lists: map[schema.GroupVersionKind]map[string][]source.Object{},
-		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{}, byHost: map[dns.Name][]*asker{}, alike: map[query]questions{},
+		askers: map[ref]*asker{}, byName: map[ref][]*asker{}, byShelf: map[shelf][]*asker{}, byHost: map[dns.Name][]*asker{}, alike: map[query]*questions{},
 		relied: map[string]map[schema.GroupVersionKind]int{}, dirty: map[ref]bool{},
 	}
 	for _, kind := range always {
@@ -99,16 +98,16 @@ func newLookups(chosen []source.Kind, always []schema.GroupVersionKind, add func
 // take notes what the feed has delivered.
 func (l *lookups) take(events map[ref]objects.Event, status map[schema.GroupVersionKind]objects.Status) {
 	for r, e := range events {
-		old := l.objects[shelf{kind: r.kind}][r.key]
+		old := l.objects[shelf{kind: r.kind()}][r.key]
 		l.unshelve(r, old)
 		if e.Object != nil {
 			l.shelve(r, e.Object)
 		}
-		delete(l.lists, r.kind)
-		if _, ok := l.chosen[r.kind]; ok {
+		delete(l.lists, r.kind())
+		if _, ok := l.chosen[r.kind()]; ok {
 			l.dirty[r] = true
 		}
-		if l.status[r.kind].Synced {
+		if l.status[r.kind()].Synced {
 			l.match(r, old, e.Object)
 		}
 	}
@@ -120,7 +119,7 @@ func (l *lookups) take(events map[ref]objects.Event, status map[schema.GroupVers
 		l.status[kind] = now
 		l.synced[kind] = l.synced[kind] || now.Synced
 		for _, a := range l.askers {
-			if slices.ContainsFunc(a.queries, func(q query) bool { return q.ref.kind == kind && (q.untold || now.Synced) }) {
+			if slices.ContainsFunc(a.queries, func(q query) bool { return q.ref.kind() == kind && (q.untold || now.Synced) }) {
 				l.dirty[a.by] = true
 			}
 		}
@@ -141,15 +140,15 @@ func (l *lookups) fetch() []ref {
 }
 
 func compareRefs(a, b ref) int {
-	return cmp.Or(cmp.Compare(a.kind.Kind, b.kind.Kind), cmp.Compare(a.kind.Group, b.kind.Group),
+	return cmp.Or(cmp.Compare(a.kind().Kind, b.kind().Kind), cmp.Compare(a.kind().Group, b.kind().Group),
 		cmp.Compare(a.key.Namespace, b.key.Namespace), cmp.Compare(a.key.Name, b.key.Name))
 }
 
 // derive derives an object, if it is there, and keeps what it asked in place of
 // what it asked before.
 func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours bool) {
-	a := &asker{by: r, label: l.chosen[r.kind].Label}
-	if o := l.objects[shelf{kind: r.kind}][r.key]; o != nil {
+	a := &asker{r, &questions{}}
+	if o := l.objects[shelf{kind: r.kind()}][r.key]; o != nil {
 		intent, ours = d.Derive(objects.Unpack(o), &reader{l, a})
 	}
 	l.keep(a, intent.Unknown == "")
@@ -160,12 +159,12 @@ func (l *lookups) derive(d *source.Deriver, r ref) (intent plan.Intent, ours boo
 // same is the usual case, and to forget one asker among all of its Namespace takes a look at each.
 func (l *lookups) keep(a *asker, known bool) {
 	for _, q := range a.queries {
-		if !slices.Contains(a.relies, q.ref.kind) && (!q.untold || !known) {
-			a.relies = append(a.relies, q.ref.kind)
+		if !slices.Contains(a.relies, q.ref.kind()) && (!q.untold || !known) {
+			a.relies = append(a.relies, q.ref.kind())
 		}
 	}
 	before := l.askers[a.by]
-	if before != nil && before.same(a) {
+	if before != nil && before.same(a.questions) {
 		return
 	}
 	l.forget(a.by)
@@ -195,26 +194,26 @@ func (l *lookups) remember(a *asker) {
 		}
 	}
 	l.share(a)
+	label := l.chosen[a.by.kind()].Label
 	for _, kind := range a.relies {
-		if l.relied[a.label] == nil {
-			l.relied[a.label] = map[schema.GroupVersionKind]int{}
+		if l.relied[label] == nil {
+			l.relied[label] = map[schema.GroupVersionKind]int{}
 		}
-		l.relied[a.label][kind]++
+		l.relied[label][kind]++
 	}
 }
 
 // share has an asker of one question, such as that for its Namespace, keep the
 // same memory of it as others that have asked it.
 func (l *lookups) share(a *asker) {
-	if len(a.queries) != 1 || a.queries[0].selector != nil {
+	if len(a.queries) != 1 || a.queries[0].selector != nil || len(a.hosts) > 0 {
 		return
 	}
 	if same, ok := l.alike[a.queries[0]]; ok && len(same.relies) == len(a.relies) {
 		a.questions = same
 		return
 	}
-	l.alike[a.queries[0]] = questions{slices.Clip(slices.Clone(a.queries)), slices.Clip(slices.Clone(a.relies))}
-	a.questions = l.alike[a.queries[0]]
+	l.alike[a.queries[0]] = a.questions
 }
 
 // waits reports whether an object has asked for a kind that is being read, or a
@@ -222,7 +221,7 @@ func (l *lookups) share(a *asker) {
 func (l *lookups) waits(r ref) bool {
 	a := l.askers[r]
 	return a != nil && (slices.ContainsFunc(a.hosts, l.hosts.waits) || slices.ContainsFunc(a.queries, func(q query) bool {
-		return q.untold && !l.status[q.ref.kind].Frozen()
+		return q.untold && !l.status[q.ref.kind()].Frozen()
 	}))
 }
 
@@ -247,7 +246,7 @@ func (l *lookups) forget(by ref) {
 		}
 	}
 	for _, kind := range a.relies {
-		l.relied[a.label][kind]--
+		l.relied[l.chosen[by.kind()].Label][kind]--
 	}
 }
 

@@ -34,13 +34,13 @@ var (
 )
 
 func (d *desk) service(name string) ref {
-	return ref{source.Kinds("service")[0].GVK, types.NamespacedName{Namespace: "ns", Name: name}}
+	return newRef(source.Kinds("service")[0].GVK, types.NamespacedName{Namespace: "ns", Name: name})
 }
 
 // asks has a Service ask, as one derivation, and returns the first answer's error.
-func (d *desk) asks(name string, questions ...func(source.Lookup) error) (err error) {
-	a := &asker{by: d.service(name), label: "service"}
-	for _, q := range questions {
+func (d *desk) asks(name string, asked ...func(source.Lookup) error) (err error) {
+	a := &asker{d.service(name), &questions{}}
+	for _, q := range asked {
 		if e := q(&reader{d.lookups, a}); err == nil {
 			err = e
 		}
@@ -77,7 +77,7 @@ func (d *desk) sync(kinds ...schema.GroupVersionKind) {
 
 // event delivers a version of an object, nil for its going, and returns who is dirty.
 func (d *desk) event(kind schema.GroupVersionKind, namespace, name string, labels map[string]string) string {
-	r := ref{kind, types.NamespacedName{Namespace: namespace, Name: name}}
+	r := newRef(kind, types.NamespacedName{Namespace: namespace, Name: name})
 	e := objects.Event{Kind: kind, Key: r.key}
 	if labels != nil {
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}
@@ -171,7 +171,7 @@ func TestLookupsAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found, err := (&reader{d.lookups, &asker{}}).List(endpointSlices, namespace, s)
+		found, err := (&reader{d.lookups, &asker{questions: &questions{}}}).List(endpointSlices, namespace, s)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ type reader struct {
 
 // Get implements [source.Lookup].
 func (r *reader) Get(kind schema.GroupVersionKind, namespace, name string) (source.Object, error) {
-	at := ref{kind, types.NamespacedName{Namespace: namespace, Name: name}}
+	at := newRef(kind, types.NamespacedName{Namespace: namespace, Name: name})
 	err := r.ask(query{ref: at})
 	if err != nil && !errors.Is(err, source.ErrDenied) {
 		return nil, err
@@ -43,7 +43,7 @@ func labelled(o source.Object) labels.Labels {
 
 // List implements [source.Lookup].
 func (r *reader) List(kind schema.GroupVersionKind, namespace string, selector labels.Selector) ([]source.Object, error) {
-	q := query{ref: ref{kind, types.NamespacedName{Namespace: namespace}}, selector: selector}
+	q := query{ref: newRef(kind, types.NamespacedName{Namespace: namespace}), selector: selector}
 	if err := r.ask(q); err != nil {
 		return nil, err
 	}
@@ -82,10 +82,10 @@ func (r *reader) Addresses(host dns.Name) ([]netip.Addr, error) {
 
 // ask notes a query and returns why it has no answer.
 func (r *reader) ask(q query) error {
-	if err := r.open(q.ref.kind); err != nil {
+	if err := r.open(q.ref.kind()); err != nil {
 		return err
 	}
-	err := r.untold(q.ref.kind)
+	err := r.untold(q.ref.kind())
 	q.untold = err != nil
 	r.asker.queries = append(r.asker.queries, q)
 	return err

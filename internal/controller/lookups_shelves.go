@@ -26,13 +26,13 @@ const filedBy = discoveryv1.LabelServiceName
 
 // shelves returns where an object is kept.
 func (l *lookups) shelves(r ref, o source.Object) []shelf {
-	out := []shelf{{kind: r.kind}}
-	if !l.sorted[r.kind] {
+	out := []shelf{{kind: r.kind()}}
+	if !l.sorted[r.kind()] {
 		return out
 	}
-	out = append(out, shelf{kind: r.kind, namespace: r.key.Namespace})
+	out = append(out, shelf{kind: r.kind(), namespace: r.key.Namespace})
 	if value := labelled(o).Get(filedBy); value != "" {
-		out = append(out, shelf{r.kind, r.key.Namespace, filedBy + "=" + value})
+		out = append(out, shelf{r.kind(), r.key.Namespace, filedBy + "=" + value})
 	}
 	return out
 }
@@ -65,7 +65,7 @@ func (l *lookups) sort(kind schema.GroupVersionKind) {
 	}
 	l.sorted[kind] = true
 	for key, o := range l.objects[shelf{kind: kind}] {
-		l.shelve(ref{kind, key}, o)
+		l.shelve(newRef(kind, key), o)
 	}
 }
 
@@ -80,9 +80,9 @@ func (l *lookups) match(r ref, versions ...source.Object) {
 		}
 		set := labels.Set(o.GetLabels())
 		for _, namespace := range []string{"", r.key.Namespace} {
-			l.matchAt(shelf{kind: r.kind, namespace: namespace}, set)
+			l.matchAt(shelf{kind: r.kind(), namespace: namespace}, set)
 			for key, value := range set {
-				l.matchAt(shelf{r.kind, namespace, key + "=" + value}, set)
+				l.matchAt(shelf{r.kind(), namespace, key + "=" + value}, set)
 			}
 			if r.key.Namespace == "" {
 				break
@@ -101,7 +101,7 @@ func (l *lookups) matchAt(s shelf, set labels.Set) {
 
 // shelf returns where whatever a query with a selector matches stands.
 func (q query) shelf() shelf {
-	s := shelf{kind: q.ref.kind, namespace: q.ref.key.Namespace}
+	s := shelf{kind: q.ref.kind(), namespace: q.ref.key.Namespace}
 	requirements, _ := q.selector.Requirements()
 	for _, r := range requirements {
 		switch r.Operator() {

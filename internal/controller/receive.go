@@ -102,9 +102,9 @@ func (c *Controller) learnOpened(kinds map[schema.GroupVersionKind]objects.Statu
 // label returns the resource label of an object.
 func (c *Controller) label(r ref) string {
 	for _, k := range c.Kinds {
-		if k.GVK == r.kind {
+		if k.GVK == r.kind() {
 			return plan.Object{Kind: k.Label, Namespace: r.key.Namespace, Name: r.key.Name}.Resource()
 		}
 	}
-	return r.kind.Kind + "/" + r.key.String()
+	return r.kind().Kind + "/" + r.key.String()
 }

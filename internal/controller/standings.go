@@ -61,7 +61,7 @@ func newStandings(to Statuses) *standings {
 
 // derived notes an object that was derived, and whether it is read.
 func (s *standings) derived(r ref, ours bool) {
-	if s.to == nil || r.kind != dnsendpoint.GVK() {
+	if s.to == nil || r.kind() != dnsendpoint.GVK() {
 		return
 	}
 	s.mu.Lock()
