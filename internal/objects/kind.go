@@ -37,7 +37,7 @@ func table() []kind {
 		{gvk: corev1.SchemeGroupVersion.WithKind("Service"), resource: "services",
 			object: &corev1.Service{}, register: corev1.AddToScheme},
 		{gvk: networkingv1.SchemeGroupVersion.WithKind("Ingress"), resource: "ingresses",
-			object: &networkingv1.Ingress{}, register: networkingv1.AddToScheme, formerly: []string{"extensions"}, strip: stripIngress},
+			object: &networkingv1.Ingress{}, register: networkingv1.AddToScheme, formerly: []string{"extensions"}, strip: stripIngress, pack: packIngress},
 		{gvk: corev1.SchemeGroupVersion.WithKind("Node"), resource: "nodes", cluster: true,
 			object: &corev1.Node{}, register: corev1.AddToScheme, labels: true, strip: stripNode},
 		{gvk: corev1.SchemeGroupVersion.WithKind("Pod"), resource: "pods",

@@ -72,9 +72,8 @@ func same(a, b client.Object) bool {
 	if a.GetResourceVersion() == b.GetResourceVersion() {
 		return true
 	}
-	if p, ok := a.(*packedPod); ok {
-		other, ok := b.(*packedPod)
-		return ok && p.alike(other)
+	if p, ok := a.(Packed); ok {
+		return p.alike(b)
 	}
 	// The objects are shared, so that a shallow copy takes the other's version.
 	copied := reflect.New(reflect.TypeOf(a).Elem())

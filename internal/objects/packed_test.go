@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -40,40 +41,83 @@ func genPod(t *rapid.T) *corev1.Pod {
 	return p
 }
 
-// A packed Pod unpacks to what was packed, has its labels, and is like another one
-// exactly if both unpack to the same but for their versions.
+// genIngress draws Ingresses that differ in little.
+func genIngress(t *rapid.T) *networkingv1.Ingress {
+	word := rapid.SampledFrom([]string{"", "a.example.com", "*.b.example.com"})
+	words := rapid.MapOfN(rapid.SampledFrom([]string{"app", "x/y", "tier"}), word, 0, 3)
+	i := &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "i", UID: types.UID(word.Draw(t, "uid")), ResourceVersion: word.Draw(t, "version"),
+		Labels: words.Draw(t, "labels"), Annotations: words.Draw(t, "annotations")}}
+	if class := word.Draw(t, "class"); class != "" {
+		i.Spec.IngressClassName = &class
+	}
+	if rapid.Bool().Draw(t, "old") {
+		i.CreationTimestamp = metav1.Unix(rapid.Int64Range(0, 2).Draw(t, "created"), 0)
+	}
+	for _, host := range rapid.SliceOfN(word, 2, 3).Draw(t, "hosts") {
+		i.Spec.Rules = append(i.Spec.Rules, networkingv1.IngressRule{Host: host,
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{}}})
+	}
+	for _, hosts := range rapid.SliceOfN(rapid.SliceOfN(rapid.SampledFrom([]string{"c", "d"}), 1, 2), 0, 3).Draw(t, "tls") {
+		i.Spec.TLS = append(i.Spec.TLS, networkingv1.IngressTLS{Hosts: hosts, SecretName: word.Draw(t, "secret")})
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "addresses") {
+		ip := rapid.SampledFrom([]string{"", "192.0.2.1", "2001:db8::1"}).Draw(t, "ip")
+		i.Status.LoadBalancer.Ingress = append(i.Status.LoadBalancer.Ingress, networkingv1.IngressLoadBalancerIngress{IP: ip, Hostname: word.Draw(t, "hostname")})
+	}
+	return i
+}
+
 func TestPackedPod(t *testing.T) {
+	testPacked(t, func(t *rapid.T) client.Object { return genPod(t) }, stripPod, packPod)
+}
+
+func TestPackedIngress(t *testing.T) {
+	testPacked(t, func(t *rapid.T) client.Object { return genIngress(t) }, stripIngress, packIngress)
+}
+
+// A packed object unpacks to what was packed, has its metadata, and is like another one exactly if both unpack to the
+// same but for their versions.
+func testPacked(t *testing.T, gen func(*rapid.T) client.Object, strip func(client.Object), pack func(client.Object) client.Object) {
 	empty := cmpopts.EquateEmpty()
 	rapid.Check(t, func(t *rapid.T) {
-		var unpacked []*corev1.Pod
-		var packed []client.Object
-		for range 2 {
-			p := genPod(t)
-			stripPod(p)
-			before := p.DeepCopy()
-			small := packPod(p)
-			got, _ := Unpack(small.DeepCopyObject().(client.Object)).(*corev1.Pod)
+		var unpacked, packed []client.Object
+		first := gen(t)
+		second := gen(t)
+		if rapid.Bool().Draw(t, "another version") {
+			second = first.DeepCopyObject().(client.Object)
+			second.SetResourceVersion("2")
+		}
+		for _, o := range []client.Object{first, second} {
+			strip(o)
+			before := o.DeepCopyObject().(client.Object)
+			small := pack(o)
+			got := Unpack(small.DeepCopyObject().(client.Object))
 			if diff := cmp.Diff(before, got, empty); diff != "" {
 				t.Fatalf("unpacked (-packed +unpacked):\n%s", diff)
 			}
-			if diff := cmp.Diff(before.Labels, small.GetLabels(), empty); diff != "" {
-				t.Fatalf("labels (-packed +got):\n%s", diff)
+			meta := func(o client.Object) []any {
+				return []any{o.GetNamespace(), o.GetName(), o.GetUID(), o.GetResourceVersion(), o.GetCreationTimestamp(), o.GetDeletionTimestamp(),
+					o.GetLabels(), o.GetAnnotations(), o.GetGenerateName(), o.GetFinalizers(), o.GetOwnerReferences()}
+			}
+			if diff := cmp.Diff(meta(before), meta(small), empty); diff != "" {
+				t.Fatalf("metadata (-packed +got):\n%s", diff)
 			}
 			l, ok := small.(labels.Labels)
 			if !ok {
 				t.Fatal("its labels cannot be asked for")
 			}
 			for _, key := range []string{"app", "x/y", "tier", "other"} {
-				value, has := before.Labels[key]
+				value, has := before.GetLabels()[key]
 				if got, ok := l.Lookup(key); got != value || ok != has || l.Has(key) != has || l.Get(key) != value {
 					t.Fatalf("label %s: %q, %t, want %q, %t", key, got, ok, value, has)
 				}
 			}
-			got.ResourceVersion = ""
+			got.SetResourceVersion("")
 			unpacked, packed = append(unpacked, got), append(packed, small)
 		}
-		want := cmp.Equal(unpacked[0], unpacked[1], empty) || packed[0].GetResourceVersion() == packed[1].GetResourceVersion() &&
-			packed[0].GetUID() == packed[1].GetUID()
+		// When it was made is told by the identity.
+		want := cmp.Equal(unpacked[0], unpacked[1], empty, cmpopts.IgnoreFields(metav1.ObjectMeta{}, "CreationTimestamp")) ||
+			packed[0].GetResourceVersion() == packed[1].GetResourceVersion() && packed[0].GetUID() == packed[1].GetUID()
 		if got := same(packed[0], packed[1]); got != want {
 			t.Fatalf("alike: %t, want %t: %v, %v", got, want, unpacked[0], unpacked[1])
 		}
