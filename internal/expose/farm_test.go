@@ -102,7 +102,7 @@ func (f *farm) node(name string, alter func(*corev1.Node)) {
 
 func notReady(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionFalse }
 
-// udp is a Service on the address of the node of its Pod.
+// udp is a Service on the addresses of up to two nodes of an instance group.
 func udp(name string, port int32, annotations ...string) *corev1.Service {
 	s := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, CreationTimestamp: metav1.NewTime(epoch), Annotations: map[string]string{
