@@ -54,7 +54,15 @@ const (
 func (*demoCommand) usualLevel() string { return "warning" }
 
 // Run plays the demo until ctx ends.
-func (c *demoCommand) Run(parent context.Context, call *call) (err error) {
+func (c *demoCommand) Run(ctx context.Context, call *call) error {
+	server, err := demoAccount()
+	if err != nil {
+		return err
+	}
+	return c.play(ctx, call, server)
+}
+
+func (c *demoCommand) play(parent context.Context, call *call, server *emulator.Server) (err error) {
 	dir, remove, err := c.manifests()
 	if err != nil {
 		return err
@@ -62,7 +70,7 @@ func (c *demoCommand) Run(parent context.Context, call *call) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	ctx, stop := context.WithCancelCause(parent)
 	defer stop(nil)
-	s, err := c.stage(ctx, call, dir)
+	s, err := c.stage(ctx, call, dir, server)
 	if err != nil {
 		return err
 	}
@@ -73,7 +81,7 @@ func (c *demoCommand) Run(parent context.Context, call *call) (err error) {
 	for _, part := range []func(context.Context) error{s.sockets.Serve, s.engine.Run} {
 		parts.Go(func() { stop(part(ctx)) })
 	}
-	if awaitReady(ctx, s.engine) {
+	if awaitMade(ctx, s.engine) {
 		if err := s.teller.begin(s, dir); err != nil {
 			stop(err)
 		}
@@ -95,12 +103,8 @@ type stage struct {
 }
 
 // stage sets everything up; nothing runs yet but the console.
-func (c *demoCommand) stage(ctx context.Context, call *call, dir string) (*stage, error) {
+func (c *demoCommand) stage(ctx context.Context, call *call, dir string, server *emulator.Server) (*stage, error) {
 	options, err := demoEngine(dir, c.LogOptions)
-	if err != nil {
-		return nil, err
-	}
-	server, err := demoAccount()
 	if err != nil {
 		return nil, err
 	}
@@ -196,22 +200,40 @@ func demoConsole(ctx context.Context, call *call, e *engine, host netip.Addr) (n
 	return at, err
 }
 
-// awaitReady returns true when the first pass is done, false if ctx ends before.
-func awaitReady(ctx context.Context, e *engine) bool {
+// awaitMade returns true when what the manifests ask for is made, or told why it is not, and false if ctx ends before.
+func awaitMade(ctx context.Context, e *engine) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for {
-		ready := true
-		for _, check := range e.Checks() {
-			ready = ready && check.OK
-		}
-		if ready {
-			return true
-		}
+	for !e.made() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return false
 		}
 	}
+	return true
+}
+
+// made reports whether the zones have been brought up to date once, and well: a call that fails is made again later.
+func (e *engine) made() bool {
+	overview := e.Overview()
+	for _, check := range overview.Checks {
+		if !check.OK {
+			return false
+		}
+	}
+	if len(overview.Refusals) > 0 {
+		return true
+	}
+	families, err := e.metrics.Gather()
+	if err != nil {
+		return true // the page of metrics tells it
+	}
+	counts := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			counts[f.GetName()] += m.GetGauge().GetValue()
+		}
+	}
+	return counts["external_dns_controller_verified_records"] >= counts["external_dns_source_records"]
 }

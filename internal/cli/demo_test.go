@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/signpost-dns/signpost/internal/emulator"
 )
 
 // hostile fills the environment with what must not matter to a demo.
@@ -156,6 +160,32 @@ func TestDemoWithoutNames(t *testing.T) {
 	r.await(r.stdout, `^The manifests ask for no name in the zone example\.com, so that nothing was made\.$`)
 	if code := r.stop(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, r.stderr)
+	}
+}
+
+// TestDemoWithTrouble has the first calls fail: the demo tells what it made when it has made it.
+func TestDemoWithTrouble(t *testing.T) {
+	for _, action := range []string{"ListResourceRecordSets", "ChangeResourceRecordSets"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			server, err := demoAccount()
+			if err != nil {
+				t.Fatal(err)
+			}
+			server.Inject(emulator.Fault{Action: action, Code: "InternalFailure", Times: 3})
+			r := start(t, func(ctx context.Context, sys System) int {
+				if err := new(demoCommand).play(ctx, &call{System: sys, log: slog.New(slog.DiscardHandler)}, server); err != nil {
+					t.Error(err)
+				}
+				return 0
+			})
+			begun(r)
+			r.await(r.stdout, `^  for ingress/default/nginx-test$`)
+			r.stop()
+			if left := server.Faults(); len(left) > 0 {
+				t.Errorf("there was no trouble: %v", left)
+			}
+		})
 	}
 }
 

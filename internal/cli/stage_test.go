@@ -45,12 +45,17 @@ type running struct {
 // play starts a command line, with no variables of its own; what it reads from
 // the environment of the process the test has set.
 func play(t *testing.T, args ...string) *running {
+	return start(t, func(ctx context.Context, sys System) int { return Main(ctx, args, sys) })
+}
+
+// start runs something as a command line runs.
+func start(t *testing.T, run func(context.Context, System) int) *running {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	play, end := context.WithCancel(ctx)
 	r := &running{t: t, ctx: ctx, stdout: newScreen(), stderr: newScreen(), end: end, code: make(chan int, 1)}
 	go func() {
-		r.code <- Main(play, args, System{Stdout: r.stdout, Stderr: r.stderr, LookupEnv: environ(nil)})
+		r.code <- run(play, System{Stdout: r.stdout, Stderr: r.stderr, LookupEnv: environ(nil)})
 	}()
 	return r
 }
