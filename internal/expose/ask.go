@@ -41,11 +41,11 @@ const controllerName = "dns-controller"
 const usualTTL = 300 * time.Second
 
 // remembered returns how long the world may remember a name of a Service: its time to live, which is the longest of
-// those that any tool's annotations give it. Names that no annotation gives one have the usual one, or the least if that
+// those that the annotations give it which are read: ours, and those under the prefixes. Names that no annotation gives one have the usual one, or the least if that
 // is longer.
-func remembered(s *corev1.Service, least time.Duration) time.Duration {
+func remembered(s *corev1.Service, least time.Duration, prefixes []string) time.Duration {
 	var longest time.Duration
-	for _, prefix := range []string{prefix, compatPrefix, "external-dns.kubernetes.io/", "external-dns.alpha.kubernetes.io/"} {
+	for _, prefix := range slices.Concat([]string{prefix, compatPrefix}, prefixes) {
 		text := strings.TrimSpace(s.Annotations[prefix+"ttl"])
 		if text == "" {
 			continue
@@ -186,7 +186,7 @@ func (a *Ask) sources(s *corev1.Service) {
 		p, err := netip.ParsePrefix(strings.TrimSpace(text))
 		if err != nil {
 			a.Blocked = true
-			a.problem(plan.BadAnnotation, "spec.loadBalancerSourceRanges: %q is no address range, such as 192.0.2.0/24; what stands stays", text)
+			a.problem(plan.BadAnnotation, "spec.loadBalancerSourceRanges: %q is no address range, such as 192.0.2.0/24: it lets nobody in, only the others do; the nodes stay as they are", text)
 			continue
 		}
 		a.Sources = append(a.Sources, p.Masked())

@@ -38,6 +38,8 @@ type Controller struct {
 	OnEC2 *bool
 	// LeastTTL is the time to live of names whose Services say none, if it is longer than the usual one.
 	LeastTTL time.Duration
+	// Prefixes are those of ExternalDNS's annotations, of which ttl says how long names are remembered.
+	Prefixes []string
 	// May is asked before each write whether this process still may.
 	May func() error
 	Log *slog.Logger
@@ -93,13 +95,13 @@ func (c *Controller) Preview(ctx context.Context) (string, error) {
 		return "", err
 	}
 	known := w.known()
-	choices := Decide(time.Now(), known, w.nodes)
+	choices := decide(time.Now(), known, w.nodes)
 	members := map[string][]Member{}
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		old := known[name]
 		if old.Foreign {
-			old.Members, choices[name] = nil, Choice{Problems: choices[name].Problems}
+			old.Members, choices[name] = nil, decision{Problems: choices[name].Problems}
 		}
 		members[name] = choices[name].Members
 		preview(&out, name, old.Members, choices[name])
@@ -115,7 +117,7 @@ func (c *Controller) Preview(ctx context.Context) (string, error) {
 	return out.String() + steps.String(), nil
 }
 
-func preview(out *strings.Builder, name string, old []Member, choice Choice) {
+func preview(out *strings.Builder, name string, old []Member, choice decision) {
 	line := func(sign string, m Member) {
 		fmt.Fprintf(out, "%s %s on node %s (%v, published as %v)\n", sign, name, m.Node, m.Internal, m.Public)
 	}

@@ -29,14 +29,14 @@ type Member struct {
 	State    State        `json:"state"`
 	Until    time.Time    `json:"until,omitzero"`
 
-	guessed bool // nothing notes that its way was opened
+	guessed bool // nothing notes that its way was opened by us
 }
 
 // slack is how much longer than its TTL a name is taken to be remembered: DNS itself takes a moment to change.
 const slack = 30 * time.Second
 
-// Known is what stands for one Service: its ask, nil if it asks for nothing any more, and the members that it notes.
-type Known struct {
+// standing is what stands for one Service: its ask, nil if it asks for nothing any more, and the members that it notes.
+type standing struct {
 	Ask     *Ask
 	Members []Member
 	Deleted bool          // it waits to be gone: nothing is left to wait for
@@ -46,26 +46,26 @@ type Known struct {
 	Endpoints map[string]bool
 }
 
-// Choice is what shall be of one Service.
-type Choice struct {
+// decision is what shall be of one Service.
+type decision struct {
 	Members  []Member // sorted by node
 	Problems []plan.Problem
 	Again    time.Time // when the next member can go; zero if none waits
 }
 
-// Decide chooses the nodes of every Service, by its name as [Ask] prints it. What it decides is done by
+// decide chooses the nodes of every Service, by its name as [Ask] prints it. What it decides is done by
 // [Controller]; a member is [Serving] only when that has opened its way.
 //
 // Nodes that serve a Service go on to as long as they are fit, so that names change as little as can be. Of Services
 // that want the same port of one node the older has it.
-func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choice {
+func decide(now time.Time, known map[string]standing, nodes []node) map[string]decision {
 	nodes = slices.Clone(nodes)
 	slices.SortFunc(nodes, older)
 	var order []*Ask
-	out := map[string]Choice{}
+	out := map[string]decision{}
 	for name, k := range known {
 		if k.Deleted {
-			out[name] = Choice{}
+			out[name] = decision{}
 			continue
 		}
 		if k.Ask == nil {
@@ -78,10 +78,10 @@ func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choi
 	taken := map[string]map[Port]string{} // by node
 	for _, ask := range order {
 		k := known[ask.String()]
-		var choice Choice
+		var choice decision
 		switch {
 		case k.Foreign:
-			choice = Choice{Members: k.Members, Problems: ask.Problems}
+			choice = decision{Members: k.Members, Problems: ask.Problems}
 		case ask.Blocked:
 			choice = stay(now, k)
 			choice.Problems = ask.Problems
@@ -102,9 +102,9 @@ func Decide(now time.Time, known map[string]Known, nodes []Node) map[string]Choi
 }
 
 // choose takes nodes for one Service.
-func choose(now time.Time, k Known, nodes []Node, taken map[string]map[Port]string) Choice {
+func choose(now time.Time, k standing, nodes []node, taken map[string]map[Port]string) decision {
 	ask := k.Ask
-	var fit []Node
+	var fit []node
 	var unfit, conflicts []string
 	for _, n := range nodes {
 		if !ask.Selector.Matches(n.Labels) {
@@ -168,14 +168,14 @@ func list(texts []string) string {
 
 // reached leaves, with externalTrafficPolicy Local, only nodes with an endpoint of the Service: others drop what comes.
 // While none has one, as when the only Pod is replaced, those stay that serve.
-func reached(fit []Node, k Known) []Node {
+func reached(fit []node, k standing) []node {
 	if !k.Ask.Local {
 		return fit
 	}
-	only := func(keep func(Node) bool) []Node {
-		return slices.DeleteFunc(slices.Clone(fit), func(n Node) bool { return !keep(n) })
+	only := func(keep func(node) bool) []node {
+		return slices.DeleteFunc(slices.Clone(fit), func(n node) bool { return !keep(n) })
 	}
-	if with := only(func(n Node) bool { return k.Endpoints[n.Name] }); len(with) > 0 {
+	if with := only(func(n node) bool { return k.Endpoints[n.Name] }); len(with) > 0 {
 		return with
 	}
 	if serving := only(k.serves); len(serving) > 0 {
@@ -185,24 +185,24 @@ func reached(fit []Node, k Known) []Node {
 }
 
 // serves reports whether a node is a member that stays.
-func (k Known) serves(n Node) bool {
+func (k standing) serves(n node) bool {
 	return slices.ContainsFunc(k.Members, func(m Member) bool { return m.Node == n.Name && m.State != Leaving })
 }
 
 // rank puts nodes first that serve, then the oldest.
-func rank(fit []Node, k Known) {
-	class := func(n Node) int {
+func rank(fit []node, k standing) {
+	class := func(n node) int {
 		if k.serves(n) {
 			return 0
 		}
 		return 1
 	}
-	slices.SortStableFunc(fit, func(a, b Node) int { return class(a) - class(b) })
+	slices.SortStableFunc(fit, func(a, b node) int { return class(a) - class(b) })
 }
 
 // stay has those members go on that serve, and the others go.
-func stay(now time.Time, k Known) Choice {
-	var choice Choice
+func stay(now time.Time, k standing) decision {
+	var choice decision
 	for _, m := range k.Members {
 		if m.State == Serving || m.State == Leaving && now.Before(m.Until) {
 			choice.keep(m)
@@ -212,7 +212,7 @@ func stay(now time.Time, k Known) Choice {
 }
 
 // keep keeps a member, and what it is waited for.
-func (c *Choice) keep(m Member) {
+func (c *decision) keep(m Member) {
 	if m.State == Leaving && (c.Again.IsZero() || m.Until.Before(c.Again)) {
 		c.Again = m.Until
 	}
@@ -221,20 +221,22 @@ func (c *Choice) keep(m Member) {
 
 // settle makes members of the chosen nodes, and has the others leave. While a chosen one is not open yet the others
 // stay where they are: names must point somewhere.
-func settle(now time.Time, k Known, chosen []Node) Choice {
-	var choice Choice
+func settle(now time.Time, k standing, chosen []node) decision {
+	var choice decision
 	opening := false
 	for _, n := range chosen {
 		m := Member{Node: n.Name, Instance: n.Instance, Internal: n.Internal, Public: n.Public, State: Opening}
 		i := slices.IndexFunc(k.Members, func(old Member) bool { return old.Node == n.Name })
-		if i >= 0 && same(k.Members[i], m) && k.Members[i].State == Serving && !k.Members[i].guessed {
-			m.State = Serving
+		if i >= 0 && same(k.Members[i], m) && k.Members[i].State == Serving {
+			if m.guessed = k.Members[i].guessed; !m.guessed {
+				m.State = Serving
+			}
 		}
 		opening = opening || m.State == Opening
 		choice.Members = append(choice.Members, m)
 	}
 	for _, m := range k.Members {
-		if slices.ContainsFunc(chosen, func(n Node) bool { return n.Name == m.Node }) {
+		if slices.ContainsFunc(chosen, func(n node) bool { return n.Name == m.Node }) {
 			continue
 		}
 		switch {
@@ -257,8 +259,8 @@ func same(a, b Member) bool {
 	return a.Instance == b.Instance && slices.Equal(a.Internal, b.Internal) && slices.Equal(a.Public, b.Public)
 }
 
-// Published returns the addresses at which names shall point, sorted.
-func Published(members []Member) []netip.Addr {
+// published returns the addresses at which names shall point, sorted.
+func published(members []Member) []netip.Addr {
 	var out []netip.Addr
 	for _, m := range members {
 		if m.State == Serving {
@@ -269,8 +271,8 @@ func Published(members []Member) []netip.Addr {
 	return slices.Compact(out)
 }
 
-// Addresses returns those at which the Service takes traffic, sorted: also where names still may lead.
-func Addresses(members []Member) []netip.Addr {
+// addresses returns those at which the Service takes traffic, sorted: also where names still may lead.
+func addresses(members []Member) []netip.Addr {
 	var out []netip.Addr
 	for _, m := range members {
 		out = append(out, m.Internal...)

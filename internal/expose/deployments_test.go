@@ -2,6 +2,7 @@ package expose_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	k8stesting "k8s.io/client-go/testing"
 
 	"github.com/signpost-dns/signpost/internal/emulator"
 	"github.com/signpost-dns/signpost/internal/expose"
@@ -187,6 +190,111 @@ func TestTakesOverItsOwn(t *testing.T) {
 		f.inTurns(web, mail)
 		if got, want := names(), []string{"signpost-K-mail", "signpost-K-web"}; !slices.Equal(got, want) {
 			t.Errorf("groups %v, want %v", got, want)
+		}
+	})
+}
+
+// oldGroup is what external-ips has opened for a Service of the namespace default: 6315/udp over IPv4 on the first node.
+func (f *farm) oldGroup(service string) {
+	f.Helper()
+	old := f.srv.AddSecurityGroup(emulator.SecurityGroup{Name: service + "." + cluster, Tags: map[string]string{"external-ips/" + cluster: "owned"},
+		Rules: []emulator.Rule{{Protocol: "udp", From: 6315, To: 6315, Source: netip.MustParsePrefix("0.0.0.0/0")}}})
+	i, _ := f.srv.Instance("i-00000000000000001")
+	f.addInstanceTo(1, append(i.Groups, old)...)
+}
+
+// A name that external-ips published, and that answers, stays when a rule of ours cannot be added, and so does what lets it in; it
+// goes on when the rule can be added.
+func TestTakeOverThatFails(t *testing.T) {
+	bubble(t, 2, func(f *farm) {
+		f.oldGroup("udp")
+		s := udp("udp", 6315)
+		s.Spec.ExternalIPs = []string{"10.0.0.1"}
+		f.create(s)
+		f.srv.Inject(emulator.Fault{Action: "AuthorizeSecurityGroupIngress", Code: "RulesPerSecurityGroupLimitExceeded", Times: -1})
+		for range 3 {
+			if err := f.passes(); err == nil {
+				t.Error("the fault is not told")
+			}
+			f.nodesOf("udp", "n1")
+			if all := f.firewall(); !slices.Contains(all, "udp.k.example.com: n1 | 6315/udp 0.0.0.0/0") {
+				t.Errorf("the firewall has %q", all)
+			}
+			time.Sleep(time.Hour)
+		}
+		f.srv.ClearFaults()
+		f.settled()
+		f.shows("udp 10.0.0.1 10.0.0.2 -> 54.1.1.1,54.1.1.2", "signpost-k.example.com: n1 n2 | 6315/udp 0.0.0.0/0, 6315/udp ::/0")
+	})
+}
+
+// An old group that lets in another port than the Service has now reaches nothing.
+func TestTakeOverOfAnotherPort(t *testing.T) {
+	bubble(t, 1, func(f *farm) {
+		f.oldGroup("udp")
+		s := udp("udp", 6316)
+		s.Spec.ExternalIPs = []string{"10.0.0.1"}
+		f.create(s)
+		f.srv.Inject(emulator.Fault{Action: "AuthorizeSecurityGroupIngress", Code: "RulesPerSecurityGroupLimitExceeded", Times: -1})
+		if err := f.passes(); err == nil {
+			t.Error("the fault is not told")
+		}
+		f.nodesOf("udp", "")
+	})
+}
+
+// The group that external-ips left of a Service that is gone is closed, though another Service cannot be opened.
+func TestOldGroupOfNobody(t *testing.T) {
+	bubble(t, 2, func(f *farm) {
+		f.oldGroup("gone")
+		f.oldGroup("udp")
+		f.create(udp("udp", 6315))
+		f.srv.Inject(emulator.Fault{Action: "AuthorizeSecurityGroupIngress", Code: "RulesPerSecurityGroupLimitExceeded", Times: -1})
+		if err := f.passes(); err == nil {
+			t.Error("the fault is not told")
+		}
+		all := f.firewall()
+		if slices.ContainsFunc(all, func(line string) bool { return strings.HasPrefix(line, "gone.") }) ||
+			!slices.Contains(all, "udp.k.example.com: n1 | 6315/udp 0.0.0.0/0") {
+			t.Errorf("the firewall has %q", all)
+		}
+	})
+}
+
+// A Service that cannot be marked as ours is left as it is, whatever its nodes let in.
+func TestNothingIsPublishedUnmarked(t *testing.T) {
+	bubble(t, 1, func(f *farm) {
+		s := udp("udp", 6315)
+		s.Spec.ExternalIPs = []string{"10.0.0.1"}
+		f.create(s)
+		refused := false
+		f.client.PrependReactor("update", "services", func(k8stesting.Action) (bool, runtime.Object, error) {
+			first := !refused
+			refused = true
+			return first, nil, errors.New("etcdserver: request timed out")
+		})
+		if err := f.Once(f.Context()); err == nil {
+			t.Error("the fault is not told")
+		}
+		f.shows("udp 10.0.0.1 -> ")
+		f.settled()
+		f.nodesOf("udp", "n1")
+	})
+}
+
+// A source range that cannot be read lets nobody in; the others do, and names stay.
+func TestBadSourceRange(t *testing.T) {
+	bubble(t, 2, func(f *farm) {
+		s := udp("udp", 6315)
+		s.Spec.LoadBalancerSourceRanges = []string{"192.0.2.0/24", "198.51.100.0/24"}
+		f.create(s)
+		f.settled()
+		f.service("udp", func(s *corev1.Service) { s.Spec.LoadBalancerSourceRanges[1] = "198.51.100/24" })
+		f.settled()
+		f.shows("udp 10.0.0.1 10.0.0.2 -> 54.1.1.1,54.1.1.2", "signpost-k.example.com: n1 n2 | 6315/udp 192.0.2.0/24")
+		want := `spec.loadBalancerSourceRanges: "198.51.100/24" is no address range, such as 192.0.2.0/24: it lets nobody in, only the others do; the nodes stay as they are`
+		if p := f.problems["udp"]; len(p) != 1 || p[0].Message != want {
+			t.Errorf("told %v", p)
 		}
 	})
 }

@@ -77,7 +77,11 @@ type Step struct {
 
 // Steps are changes in their order. What opens must be done before a Service relies on it, what closes when none does
 // any more.
-type Steps struct{ Open, Close []Step }
+type Steps struct {
+	Open, Close []Step
+	// Reached are ids of instances by Service, on which what stands lets in all its ports already, as it was before this firewall.
+	Reached map[string][]string
+}
 
 // String prints the steps one a line.
 func (s Steps) String() string {

@@ -17,8 +17,8 @@ const (
 	excludeLabel = corev1.LabelNodeExcludeBalancers
 )
 
-// Node is a node as it can be chosen.
-type Node struct {
+// node is a node as it can be chosen.
+type node struct {
 	Name     string
 	Created  time.Time
 	Labels   labels.Set
@@ -28,11 +28,11 @@ type Node struct {
 	Unfit    string       // why it cannot be chosen, "" if it can
 }
 
-// ReadNode returns a node. On EC2, which translates public addresses to internal ones, it must be an instance with a
+// readNode returns a node. On EC2, which translates public addresses to internal ones, it must be an instance with a
 // public address. Elsewhere nobody knows what is translated: packets are taken at all its addresses, and a node without
 // an external one is reached at its internal ones.
-func ReadNode(n *corev1.Node, onEC2 bool) Node {
-	out := Node{Name: n.Name, Created: n.CreationTimestamp.Time, Labels: n.Labels, Instance: instanceID(n.Spec.ProviderID)}
+func readNode(n *corev1.Node, onEC2 bool) node {
+	out := node{Name: n.Name, Created: n.CreationTimestamp.Time, Labels: n.Labels, Instance: instanceID(n.Spec.ProviderID)}
 	for _, a := range n.Status.Addresses {
 		addr, err := netip.ParseAddr(a.Address)
 		switch {
@@ -53,7 +53,7 @@ func ReadNode(n *corev1.Node, onEC2 bool) Node {
 	return out
 }
 
-func unfit(n *corev1.Node, read Node, onEC2 bool) string {
+func unfit(n *corev1.Node, read node, onEC2 bool) string {
 	ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
@@ -90,4 +90,4 @@ func instanceID(providerID string) string {
 }
 
 // older orders nodes as external-ips did, by age, and equals by name.
-func older(a, b Node) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name)) }
+func older(a, b node) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name)) }

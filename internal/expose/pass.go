@@ -21,10 +21,11 @@ type pass struct {
 	*Controller
 	*world
 	services      map[string]*corev1.Service // of the world, as written since
-	known         map[string]Known
-	choices       map[string]Choice
+	known         map[string]standing
+	choices       map[string]decision
 	before, after map[string][]Member // what must be open before Services are written, and after
 	failed        failures
+	reached       map[string][]string // see [Steps]
 	wrote         bool
 }
 
@@ -56,7 +57,7 @@ func (f failures) joined() error {
 // pass makes one, and returns when to look again; zero: when something happens.
 func (c *Controller) pass(ctx context.Context, w *world) (time.Time, error) {
 	p := &pass{Controller: c, world: w, services: maps.Clone(w.services), known: w.known(), before: map[string][]Member{}, after: map[string][]Member{}, failed: failures{}}
-	p.choices = Decide(time.Now(), p.known, w.nodes)
+	p.choices = decide(time.Now(), p.known, w.nodes)
 	err := p.run(ctx)
 	p.tell(p)
 	var again time.Time
@@ -88,6 +89,7 @@ func (p *pass) run(ctx context.Context) error {
 		failAll(err)
 		return nil
 	}
+	p.reached = steps.Reached
 	p.open(ctx, steps.Open)
 	for _, name := range names {
 		p.serve(ctx, name)
@@ -106,9 +108,7 @@ func (p *pass) run(ctx context.Context) error {
 // prepare puts the finalizer on a Service, and whose it is, before anything is opened for it. One that cannot have them stays
 // as it is.
 func (p *pass) prepare(ctx context.Context, name string) {
-	s := p.services[name]
-	marked := slices.Contains(s.Finalizers, finalizer) && s.Annotations[ownerAnnotation] == p.owner
-	if s.DeletionTimestamp == nil && len(p.choices[name].Members) > 0 && !marked {
+	if s := p.services[name]; len(p.choices[name].Members) > 0 && !p.marked(s) {
 		next := s.DeepCopy()
 		if !slices.Contains(next.Finalizers, finalizer) {
 			next.Finalizers = append(next.Finalizers, finalizer)
@@ -118,10 +118,15 @@ func (p *pass) prepare(ctx context.Context, name string) {
 		}
 		if err := p.update(ctx, name, next); err != nil {
 			p.failed.add(name, "", err)
-			p.choices[name] = Choice{Members: p.known[name].Members, Problems: p.choices[name].Problems}
+			p.choices[name] = decision{Members: p.known[name].Members, Problems: p.choices[name].Problems}
 		}
 	}
 	p.before[name] = union(p.known[name].Members, p.choices[name].Members)
+}
+
+// marked reports whether a Service may have something open: it waits for us when it is deleted, and others see whose it is.
+func (p *pass) marked(s *corev1.Service) bool {
+	return s.DeletionTimestamp != nil || slices.Contains(s.Finalizers, finalizer) && s.Annotations[ownerAnnotation] == p.owner
 }
 
 // union is all members, the chosen ones as chosen.
@@ -167,7 +172,11 @@ func (p *pass) do(ctx context.Context, step Step) error {
 
 // serve writes on a Service what it has now. If that fails it has what it had.
 func (p *pass) serve(ctx context.Context, name string) {
-	members := promote(p.choices[name].Members, p.failed[name])
+	members := promote(p.choices[name].Members, p.failed[name], p.reached[name])
+	if len(members) > 0 && !p.marked(p.services[name]) { // which failed
+		p.after[name] = p.before[name]
+		return
+	}
 	wrote, err := p.write(ctx, name, members)
 	p.wrote = p.wrote || wrote
 	p.after[name] = members
@@ -177,11 +186,13 @@ func (p *pass) serve(ctx context.Context, name string) {
 	}
 }
 
-// promote has members serve whose way is open.
-func promote(members []Member, failed map[string]error) []Member {
+// promote has members serve whose way is open. Those that served before us go on where what reached them then stands, though our
+// own way could not be opened: names that stand, and answer, do not go for that.
+func promote(members []Member, failed map[string]error, reached []string) []Member {
 	out := slices.Clone(members)
 	for i, m := range out {
-		if m.State == Opening && failed[""] == nil && failed[m.Instance] == nil {
+		open := failed[""] == nil && failed[m.Instance] == nil
+		if m.State == Opening && (open || m.guessed && slices.Contains(reached, m.Instance)) {
 			out[i].State = Serving
 		}
 	}

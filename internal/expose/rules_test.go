@@ -162,21 +162,25 @@ func TestLocalPolicy(t *testing.T) {
 
 // A name is waited for as long as any annotation may have had it remembered.
 func TestWaitsForTheTTL(t *testing.T) {
+	const alpha = "external-dns.alpha.kubernetes.io/"
 	for _, tc := range []struct {
-		name  string
-		notes map[string]string
-		least time.Duration
-		want  time.Duration
+		name     string
+		notes    map[string]string
+		least    time.Duration
+		want     time.Duration
+		prefixes []string
 	}{
-		{"none", nil, 0, 330 * time.Second},
-		{"the least is longer", nil, time.Hour, time.Hour + 30*time.Second},
-		{"external-ips's", map[string]string{compat + "ttl": "60"}, time.Hour, 90 * time.Second},
-		{"ExternalDNS's", map[string]string{compat + "ttl": "60", "external-dns.alpha.kubernetes.io/ttl": "10m"}, 0, 630 * time.Second},
-		{"nonsense", map[string]string{compat + "ttl": "soon"}, 0, 330 * time.Second},
+		{name: "none", want: 330 * time.Second},
+		{name: "the least is longer", least: time.Hour, want: time.Hour + 30*time.Second},
+		{name: "external-ips's", notes: map[string]string{compat + "ttl": "60"}, least: time.Hour, want: 90 * time.Second},
+		{name: "ExternalDNS's", notes: map[string]string{compat + "ttl": "60", alpha + "ttl": "10m"}, want: 630 * time.Second, prefixes: []string{alpha}},
+		{name: "under a prefix of one's own", notes: map[string]string{"dns.example.com/ttl": "20m"}, want: 1230 * time.Second, prefixes: []string{"dns.example.com/"}},
+		{name: "under a prefix that nobody reads", notes: map[string]string{compat + "ttl": "60", alpha + "ttl": "10m"}, want: 90 * time.Second, prefixes: []string{"dns.example.com/"}},
+		{name: "nonsense", notes: map[string]string{compat + "ttl": "soon"}, want: 330 * time.Second},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			bubble(t, 2, func(f *farm) {
-				f.LeastTTL = tc.least
+				f.LeastTTL, f.Prefixes = tc.least, tc.prefixes
 				s := udp("udp", 6315)
 				for key, value := range tc.notes {
 					s.Annotations[key] = value

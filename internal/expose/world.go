@@ -18,22 +18,23 @@ type world struct {
 	owner     string                     // of what this deployment notes; "": nobody tells deployments apart
 	services  map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something of ours
 	others    map[string]*corev1.Service // those that another deployment exposes, or that are left to one
-	nodes     []Node                     // the oldest first
+	nodes     []node                     // the oldest first
 	endpoints map[string]map[string]bool // by Service that cares where they are: names of nodes with a ready one
 	onEC2     bool
 	takes     func(*corev1.Service) bool
 	leastTTL  time.Duration
+	prefixes  []string
 }
 
 func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, endpoints []*discoveryv1.EndpointSlice) *world {
 	w := &world{owner: c.Owner, services: map[string]*corev1.Service{}, others: map[string]*corev1.Service{}, endpoints: map[string]map[string]bool{},
-		takes: c.Takes, leastTTL: c.LeastTTL}
+		takes: c.Takes, leastTTL: c.LeastTTL, prefixes: c.Prefixes}
 	w.onEC2 = slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return instanceID(n.Spec.ProviderID) != "" })
 	if c.OnEC2 != nil {
 		w.onEC2 = *c.OnEC2
 	}
 	for _, n := range nodes {
-		w.nodes = append(w.nodes, ReadNode(n, w.onEC2))
+		w.nodes = append(w.nodes, readNode(n, w.onEC2))
 	}
 	slices.SortFunc(w.nodes, older)
 	for _, s := range services {
@@ -94,16 +95,16 @@ func (w *world) ask(s *corev1.Service) *Ask {
 }
 
 // known reads what the Services ask for and note. Those of other deployments only take ports.
-func (w *world) known() map[string]Known {
-	out := map[string]Known{}
+func (w *world) known() map[string]standing {
+	out := map[string]standing{}
 	for name, s := range w.others {
 		if members, ok := readMembers(s); ok && w.foreign(s) {
-			out[name] = Known{Ask: w.left(s), Members: w.credible(s, members), Foreign: true}
+			out[name] = standing{Ask: w.left(s), Members: w.credible(s, members), Foreign: true}
 		}
 	}
 	for name, s := range w.services {
-		out[name] = Known{Ask: w.ask(s), Members: w.members(s), Deleted: s.DeletionTimestamp != nil,
-			TTL: remembered(s, w.leastTTL), Endpoints: w.endpoints[name]}
+		out[name] = standing{Ask: w.ask(s), Members: w.members(s), Deleted: s.DeletionTimestamp != nil,
+			TTL: remembered(s, w.leastTTL, w.prefixes), Endpoints: w.endpoints[name]}
 	}
 	return out
 }
@@ -160,7 +161,7 @@ func (w *world) credible(s *corev1.Service, members []Member) []Member {
 	var out []Member
 	for _, m := range members {
 		m.Internal = slices.DeleteFunc(m.Internal, func(a netip.Addr) bool {
-			return !slices.Contains(at, a.String()) && !slices.ContainsFunc(w.nodes, func(n Node) bool {
+			return !slices.Contains(at, a.String()) && !slices.ContainsFunc(w.nodes, func(n node) bool {
 				return n.Name == m.Node && slices.Contains(n.Internal, a)
 			})
 		})

@@ -58,13 +58,13 @@ func (p *pass) write(ctx context.Context, name string, members []Member) (wrote 
 }
 
 // withStatus returns the Service with the addresses in its status, if it learns of them there.
-func withStatus(s *corev1.Service, k Known, members []Member) (*corev1.Service, bool) {
+func withStatus(s *corev1.Service, k standing, members []Member) (*corev1.Service, bool) {
 	if k.Ask == nil || k.Ask.Mode != LoadBalancer {
 		return nil, false
 	}
 	var ingress []corev1.LoadBalancerIngress
 	mode := corev1.LoadBalancerIPModeVIP
-	for _, a := range Addresses(members) {
+	for _, a := range addresses(members) {
 		ingress = append(ingress, corev1.LoadBalancerIngress{IP: a.String(), IPMode: &mode})
 	}
 	if equality.Semantic.DeepEqual(s.Status.LoadBalancer.Ingress, ingress) {
@@ -76,14 +76,14 @@ func withStatus(s *corev1.Service, k Known, members []Member) (*corev1.Service, 
 }
 
 // note writes annotations and spec.externalIPs.
-func note(s *corev1.Service, k Known, members []Member) {
+func note(s *corev1.Service, k standing, members []Member) {
 	if k.Ask == nil && len(members) == 0 && s.DeletionTimestamp == nil {
 		delete(s.Annotations, PublishedAnnotation)
 	} else if !k.Deleted {
 		if s.Annotations == nil {
 			s.Annotations = map[string]string{}
 		}
-		s.Annotations[PublishedAnnotation] = texts(Published(members))
+		s.Annotations[PublishedAnnotation] = texts(published(members))
 	} else {
 		delete(s.Annotations, PublishedAnnotation)
 	}
@@ -100,14 +100,14 @@ func note(s *corev1.Service, k Known, members []Member) {
 }
 
 // externalIPs keeps what is not ours: what is no address of a member, now or before.
-func externalIPs(s *corev1.Service, k Known, members []Member, compatible bool) []string {
+func externalIPs(s *corev1.Service, k standing, members []Member, compatible bool) []string {
 	var out []string
 	if compatible {
-		for _, a := range Addresses(members) {
+		for _, a := range addresses(members) {
 			out = append(out, a.String())
 		}
 	}
-	ours := Addresses(k.Members)
+	ours := addresses(k.Members)
 	for _, text := range s.Spec.ExternalIPs {
 		a, err := netip.ParseAddr(text)
 		if err == nil && slices.Contains(ours, a) || slices.Contains(out, text) {

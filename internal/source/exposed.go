@@ -2,6 +2,7 @@ package source
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,6 +73,9 @@ func (r *draft) exposedNames(annotations map[string]string) []dns.Name {
 	}
 	return names
 }
+
+// Prefixes returns those under which ExternalDNS's annotations are read, the winning one first.
+func (d *Deriver) Prefixes() []string { return slices.Clone(d.prefixes) }
 
 // Takes reports whether the options and the annotations of a Service leave it to this program.
 func (d *Deriver) Takes(s *corev1.Service) bool {

@@ -138,6 +138,7 @@ func (f *Firewall) diff(s state, want expose.Want) expose.Steps {
 		}
 	}
 	d.close()
+	d.steps.Reached = d.reached()
 	return d.steps
 }
 
@@ -251,6 +252,26 @@ func (d *differ) waited(g *group) bool {
 	return slices.Contains(d.want.Others, g.service) || slices.ContainsFunc(d.steps.Open, func(step expose.Step) bool {
 		return slices.Contains(step.Services, g.service)
 	})
+}
+
+// reached are the instances by Service that are in a group of external-ips which lets in all ports of the Service, from
+// wherever.
+func (d *differ) reached() map[string][]string {
+	out := map[string][]string{}
+	for _, g := range d.state.groups {
+		if g.service == "" {
+			continue
+		}
+		closed := slices.ContainsFunc(slices.Collect(maps.Keys(d.want.Rules)), func(r expose.Rule) bool {
+			return slices.Contains(d.want.Rules[r], g.service) && !slices.ContainsFunc(g.rules, func(have rule) bool { return have.Port == r.Port })
+		})
+		for id, i := range d.state.instances {
+			if !closed && slices.Contains(i.groups, g.id) {
+				out[g.service] = append(out[g.service], id)
+			}
+		}
+	}
+	return out
 }
 
 // close takes away what nobody asks for: rules of ours, our group on instances, groups that are on none, and each old group
