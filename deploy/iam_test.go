@@ -63,15 +63,15 @@ var grants = map[string]map[string]string{
 		"route53:ChangeResourceRecordSets": exampleZone,
 	},
 	"expose.json": { // beside one of the others
-		"ec2:AuthorizeSecurityGroupIngress":   "*",
-		"ec2:CreateSecurityGroup":             "*",
-		"ec2:CreateTags":                      "*",
-		"ec2:DeleteSecurityGroup":             "*",
+		"ec2:AuthorizeSecurityGroupIngress":   ourGroups,
+		"ec2:CreateSecurityGroup":             "arn:aws:ec2:*:*:vpc/*, " + newGroups,
+		"ec2:CreateTags":                      newGroups,
+		"ec2:DeleteSecurityGroup":             ourGroups + ", " + allGroups,
 		"ec2:DescribeInstances":               "*",
 		"ec2:DescribeSecurityGroups":          "*",
-		"ec2:ModifyInstanceAttribute":         "*",
-		"ec2:ModifyNetworkInterfaceAttribute": "*",
-		"ec2:RevokeSecurityGroupIngress":      "*",
+		"ec2:ModifyInstanceAttribute":         "arn:aws:ec2:*:*:instance/* arn:aws:ec2:*:*:network-interface/* " + allGroups,
+		"ec2:ModifyNetworkInterfaceAttribute": "arn:aws:ec2:*:*:instance/* arn:aws:ec2:*:*:network-interface/* " + allGroups,
+		"ec2:RevokeSecurityGroupIngress":      ourGroups,
 	},
 }
 
@@ -82,6 +82,13 @@ func zonal() []string {
 		return !reads
 	})
 }
+
+// Security groups, with the condition that narrows them.
+const (
+	allGroups = "arn:aws:ec2:*:*:security-group/*"
+	ourGroups = allGroups + " if tagged"
+	newGroups = allGroups + " if to be tagged"
+)
 
 const exampleZone = "arn:aws:route53:::hostedzone/Z0123456789EXAMPLE"
 
@@ -131,10 +138,16 @@ func TestPolicies(t *testing.T) {
 				}
 				sids[s.Sid] = true
 				for _, action := range s.Action {
-					if before, twice := got[action]; twice {
-						t.Errorf("%s is allowed twice, on %s too", action, before)
+					on := strings.Join(s.Resource, " ")
+					if null := s.Condition["Null"]; null["aws:ResourceTag/signpost.dev/cluster"] != nil {
+						on += " if tagged"
+					} else if null["aws:RequestTag/signpost.dev/cluster"] != nil {
+						on += " if to be tagged"
 					}
-					got[action] = strings.Join(s.Resource, " ")
+					if before, twice := got[action]; twice {
+						on = before + ", " + on
+					}
+					got[action] = on
 				}
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -145,17 +158,21 @@ func TestPolicies(t *testing.T) {
 }
 
 // A change is a DELETE of what stands and a CREATE of what is wanted, so that a
-// condition may narrow types, but not actions.
+// condition may narrow types, but not actions. Security groups are changed only
+// if they have our tag, and get it as they are made and not later.
 func TestConditions(t *testing.T) {
+	toBeTagged := map[string]oneOrMore{"aws:RequestTag/signpost.dev/cluster": {"false"}}
+	conditions := map[string]map[string]map[string]oneOrMore{
+		"ChangeTheseTypes": {"ForAllValues:StringEquals": {
+			"route53:ChangeResourceRecordSetsRecordTypes": {"A", "AAAA", "CNAME", "TXT"},
+		}},
+		"MakeNoGroupWithoutOurTag": {"Null": toBeTagged},
+		"TagOnlyWhatIsMade":        {"Null": toBeTagged, "StringEquals": {"ec2:CreateAction": {"CreateSecurityGroup"}}},
+		"ChangeOurGroups":          {"Null": {"aws:ResourceTag/signpost.dev/cluster": {"false"}}},
+	}
 	for name := range grants {
 		for _, s := range readPolicy(t, name).Statement {
-			var want map[string]map[string]oneOrMore
-			if s.Sid == "ChangeTheseTypes" {
-				want = map[string]map[string]oneOrMore{"ForAllValues:StringEquals": {
-					"route53:ChangeResourceRecordSetsRecordTypes": {"A", "AAAA", "CNAME", "TXT"},
-				}}
-			}
-			if diff := cmp.Diff(want, s.Condition); diff != "" {
+			if diff := cmp.Diff(conditions[s.Sid], s.Condition); diff != "" {
 				t.Errorf("%s: %s: condition (-want +got):\n%s", name, s.Sid, diff)
 			}
 		}

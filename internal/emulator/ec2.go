@@ -179,7 +179,7 @@ func (s *Server) group(id string) (*SecurityGroup, *Error) {
 }
 
 func (s *Server) createGroup(q *request, a *answer) (any, *Error) {
-	g := &SecurityGroup{Name: q.query.Get("GroupName"), Description: q.query.Get("GroupDescription"), VPC: q.query.Get("VpcId"), Tags: map[string]string{}}
+	g := &SecurityGroup{Name: q.query.Get("GroupName"), Description: q.query.Get("GroupDescription"), VPC: q.query.Get("VpcId")}
 	if g.Name == "" || g.Description == "" || g.VPC == "" {
 		return nil, refuse(http.StatusBadRequest, "MissingParameter", "The request must contain the parameters GroupName, GroupDescription and VpcId")
 	}
@@ -194,12 +194,8 @@ func (s *Server) createGroup(q *request, a *answer) (any, *Error) {
 	if t := q.query.Get("TagSpecification.1.ResourceType"); t != "" && t != "security-group" {
 		return nil, refuse(http.StatusBadRequest, "InvalidParameterValue", "'%s' is not a valid taggable resource type for this operation.", t)
 	}
-	for n := 1; q.query.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", n)) != ""; n++ {
-		at := fmt.Sprintf("TagSpecification.1.Tag.%d.", n)
-		g.Tags[q.query.Get(at+"Key")] = q.query.Get(at + "Value")
-	}
-	if len(g.Tags) > 0 {
-		if e := s.permit(q, "ec2:CreateTags", "arn:aws:ec2:us-east-1:"+account+":security-group/*"); e != nil {
+	if g.Tags = q.groupTags(); len(g.Tags) > 0 {
+		if e := s.permit(q, "ec2:CreateTags", arnEC2+"security-group/*"); e != nil {
 			return nil, e
 		}
 	}
@@ -207,6 +203,16 @@ func (s *Server) createGroup(q *request, a *answer) (any, *Error) {
 	g.visible = time.Now().Add(s.cfg.EC2Delay)
 	s.ec2.groups[g.ID] = g
 	return xmlCreateGroup{GroupID: g.ID, Return: true, RequestID: a.requestID}, nil
+}
+
+// groupTags are those that a group shall have that is about to be made.
+func (q *request) groupTags() map[string]string {
+	tags := map[string]string{}
+	for n := 1; q.query.Get(fmt.Sprintf("TagSpecification.1.Tag.%d.Key", n)) != ""; n++ {
+		at := fmt.Sprintf("TagSpecification.1.Tag.%d.", n)
+		tags[q.query.Get(at+"Key")] = q.query.Get(at + "Value")
+	}
+	return tags
 }
 
 func (s *Server) deleteGroup(q *request, a *answer) (any, *Error) {

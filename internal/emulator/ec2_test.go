@@ -254,3 +254,55 @@ func TestPoliciesOfEC2(t *testing.T) {
 		}
 	}
 }
+
+// TestConditionsOfEC2 meets every condition of a policy that allows groups with a tag of ours only, from both sides.
+func TestConditionsOfEC2(t *testing.T) {
+	const sg = `"Resource": "arn:aws:ec2:*:*:security-group/*"`
+	srv := emulator.New(emulator.Config{})
+	ours := srv.AddSecurityGroup(emulator.SecurityGroup{Name: "ours", Tags: map[string]string{"Team": "dns"}})
+	plain := srv.AddSecurityGroup(emulator.SecurityGroup{Name: "plain"})
+	for id, team := range map[string]string{"i-1": "dns", "i-2": "web"} {
+		if err := srv.AddInstance(emulator.Instance{ID: id, Groups: []string{plain}, Tags: map[string]string{"Team": team}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := srv.SetPolicy(accessKey, []byte(`{"Version": "2012-10-17", "Statement": [
+	  {"Effect": "Allow", "Action": "ec2:CreateSecurityGroup", "Resource": "arn:aws:ec2:*:*:vpc/vpc-1"},
+	  {"Effect": "Allow", "Action": "ec2:CreateSecurityGroup", `+sg+`, "Condition": {"Null": {"aws:RequestTag/Team": "false"}}},
+	  {"Effect": "Allow", "Action": "ec2:CreateTags", `+sg+`, "Condition": {"StringEquals": {"ec2:CreateAction": "CreateSecurityGroup", "aws:RequestTag/Team": ["dns", "ops"]}}},
+	  {"Effect": "Allow", "Action": "ec2:AuthorizeSecurityGroupIngress", `+sg+`, "Condition": {"StringLike": {"aws:resourcetag/team": "d*"}}},
+	  {"Effect": "Allow", "Action": "ec2:DeleteSecurityGroup", `+sg+`, "Condition": {"StringNotEquals": {"aws:ResourceTag/Team": "dns"}}},
+	  {"Effect": "Allow", "Action": "ec2:ModifyInstanceAttribute", `+sg+`},
+	  {"Effect": "Allow", "Action": "ec2:ModifyInstanceAttribute", "Resource": "arn:aws:ec2:*:*:instance/*", "Condition": {"StringEquals": {"aws:ResourceTag/Team": "dns"}}}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	create := func(vpc string, tags ...string) []string {
+		all := []string{"GroupName=" + strings.Join(tags, "-") + vpc, "GroupDescription=d", "VpcId=" + vpc}
+		for n := 0; n < len(tags); n += 2 {
+			all = append(all, "TagSpecification.1.ResourceType=security-group", fmt.Sprintf("TagSpecification.1.Tag.%d.Key=%s", n/2+1, tags[n]),
+				fmt.Sprintf("TagSpecification.1.Tag.%d.Value=%s", n/2+1, tags[n+1]))
+		}
+		return all
+	}
+	const refused = "UnauthorizedOperation"
+	for _, tc := range []struct {
+		what, action string
+		params       []string
+		want         string
+	}{
+		{"a group with the tag", "CreateSecurityGroup", create("vpc-1", "Team", "ops"), ""},
+		{"with another value", "CreateSecurityGroup", create("vpc-1", "Team", "web"), refused},
+		{"without the tag", "CreateSecurityGroup", create("vpc-1"), refused},
+		{"in another VPC", "CreateSecurityGroup", create("vpc-2", "Team", "dns"), refused},
+		{"a rule in ours", "AuthorizeSecurityGroupIngress", append(permission(1, "tcp", "443", "0.0.0.0/0"), "GroupId="+ours), ""},
+		{"a rule in another's", "AuthorizeSecurityGroupIngress", append(permission(1, "tcp", "443", "0.0.0.0/0"), "GroupId="+plain), refused},
+		{"ours on an instance of ours", "ModifyInstanceAttribute", []string{"InstanceId=i-1", "GroupId.1=" + ours, "GroupId.2=" + plain}, ""},
+		{"ours on another's", "ModifyInstanceAttribute", []string{"InstanceId=i-2", "GroupId.1=" + ours}, refused},
+		{"another tag than is forbidden", "DeleteSecurityGroup", []string{"GroupId=" + plain}, "DependencyViolation"},
+		{"the tag that is forbidden", "DeleteSecurityGroup", []string{"GroupId=" + ours}, refused},
+	} {
+		if got := said(t, srv, tc.action, tc.params...); got != tc.want {
+			t.Errorf("%s: %s says %q, want %q", tc.what, tc.action, got, tc.want)
+		}
+	}
+}

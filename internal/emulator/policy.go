@@ -92,12 +92,17 @@ func (p *policy) check() error {
 			}
 		}
 		for operator, keys := range st.Condition {
-			if _, ok := parseOperator(operator); !ok {
+			o, ok := parseOperator(operator)
+			if !ok {
 				return fmt.Errorf("the condition operator %q is not known", operator)
 			}
 			for k := range keys {
-				if !slices.Contains(conditionKeys(), strings.ToLower(k)) {
+				single, known := conditionKey(strings.ToLower(k))
+				if !known {
 					return fmt.Errorf("the condition key %q is not known", k)
+				}
+				if single != o.single {
+					return fmt.Errorf("the condition operator %q does not fit the key %q: only keys with several values have set operators", operator, k)
 				}
 			}
 		}
@@ -112,10 +117,18 @@ const (
 	keyTypes   = "route53:changeresourcerecordsetsrecordtypes"
 )
 
-func conditionKeys() []string { return []string{keyActions, keyNames, keyTypes} }
+// conditionKey reports whether a key has one value, and whether it is known.
+func conditionKey(k string) (single, known bool) {
+	if slices.Contains([]string{keyActions, keyNames, keyTypes}, k) {
+		return false, true
+	}
+	return true, k == keyCreateAction || strings.HasPrefix(k, keyResourceTag) || strings.HasPrefix(k, keyRequestTag)
+}
 
-// operator is a string condition, applied to each value of a key.
+// operator is a string condition, applied to each value of a key; or a question whether there is any.
 type operator struct {
+	single bool // the key has one value
+	null   bool // the key must have none, or some
 	any    bool // one value of the request must match, not all
 	negate bool
 	match  func(pattern, value string) bool
@@ -125,8 +138,10 @@ func parseOperator(s string) (operator, bool) {
 	var o operator
 	set, base, ok := strings.Cut(s, ":")
 	switch {
+	case s == "Null":
+		return operator{single: true, null: true}, true
 	case !ok:
-		return o, false // the keys have several values: only set operators make sense
+		o.single, base = true, s
 	case set == "ForAnyValue":
 		o.any = true
 	case set != "ForAllValues":
@@ -146,10 +161,17 @@ func parseOperator(s string) (operator, bool) {
 	return o, true
 }
 
-// holds compares the values of the request with those of the policy. ForAllValues holds for a key without values.
+// holds compares the values of the request with those of the policy. ForAllValues holds for a key without values, and so does
+// what denies a value.
 func (o operator) holds(values, patterns []string) bool {
 	one := func(v string) bool {
 		return o.negate != slices.ContainsFunc(patterns, func(p string) bool { return o.match(p, v) })
+	}
+	if o.null {
+		return slices.Contains(patterns, fmt.Sprint(len(values) == 0))
+	}
+	if o.single && len(values) == 0 {
+		return o.negate
 	}
 	if o.any {
 		return slices.ContainsFunc(values, one)
@@ -214,6 +236,9 @@ func (s *Server) permit(q *request, action string, resources ...string) *Error {
 	}
 	values := q.conditionValues()
 	for _, resource := range resources {
+		if q.service == serviceEC2 {
+			values = s.ec2Values(q, action, resource)
+		}
 		allowed, denied := false, false
 		for _, st := range p.Statement {
 			if st.applies(action, resource, values) {
@@ -258,7 +283,7 @@ func (q *request) resources() []string {
 		return nil // everybody may ask who they are
 	}
 	if q.service == serviceEC2 {
-		return []string{"*"}
+		return q.ec2Resources()
 	}
 	const zones = "arn:aws:route53:::hostedzone/"
 	switch q.action {

@@ -170,12 +170,15 @@ func TestBadPolicies(t *testing.T) {
 		`{"Version":"2012-10-17"}`:       "no statement",
 		`{"Statement":[]}`:               `version "" is not`,
 		`{"Version":"2012-10-17","X":1}`: "unknown field",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"allow","Action":"*","Resource":"*"}`):                                                         "neither Allow nor Deny",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","NotAction":"*","Resource":"*"}`):                                                      "unknown field",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"ListZones","Resource":"*"}`):                                                 "no service prefix",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*"}`):                                                                        "lacks its action or resource",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:x":"y"}}}`):              "operator",
-		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:x":"y"}}}`): "condition key",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"allow","Action":"*","Resource":"*"}`):                                                                              "neither Allow nor Deny",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","NotAction":"*","Resource":"*"}`):                                                                           "unknown field",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"ListZones","Resource":"*"}`):                                                                      "no service prefix",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*"}`):                                                                                             "lacks its action or resource",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:x":"y"}}}`):                                   "condition key",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"route53:ChangeResourceRecordSetsActions":"y"}}}`): "does not fit the key",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ForAnyValue:StringEquals":{"ec2:CreateAction":"y"}}}`):            "does not fit the key",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"y"}}}`):                               "operator",
+		strings.ReplaceAll(statement, "%s", `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ForAllValues:StringEquals":{"aws:x":"y"}}}`):                      "condition key",
 	} {
 		if err := srv.SetPolicy(accessKey, []byte(policy)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", policy, err, want)

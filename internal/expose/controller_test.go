@@ -2,6 +2,7 @@ package expose_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
@@ -103,6 +104,49 @@ func TestPublishedPolicy(t *testing.T) {
 	f.service("udp", func(s *corev1.Service) { now := metav1.Now(); s.DeletionTimestamp = &now })
 	f.try(nil, f.passes())
 	f.shows("udp -> ")
+}
+
+// TestPolicyOfTakeOver needs the statement of the published policy that says so, for the last step and for nothing else.
+func TestPolicyOfTakeOver(t *testing.T) {
+	raw, err := os.ReadFile("../../deploy/iam/expose.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Version   string
+		Statement []map[string]any
+	}
+	if err := json.Unmarshal(raw, &policy); err != nil {
+		t.Fatal(err)
+	}
+	policy.Statement = slices.DeleteFunc(policy.Statement, func(s map[string]any) bool { return s["Sid"] == "TakeOverGroupsOfExternalIPs" })
+	without, err := json.Marshal(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours := "signpost-k.example.com: n1 n2 | 6315/udp 0.0.0.0/0, 6315/udp ::/0"
+	for name, tc := range map[string]struct {
+		policy []byte
+		left   []string
+	}{
+		"whole":                 {raw, []string{ours}},
+		"without the statement": {without, []string{ours, "udp.k.example.com: | 6315/udp 0.0.0.0/0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFarm(t, emulator.Config{}, 2)
+			f.oldGroup("udp")
+			f.try(nil, f.srv.SetPolicy("signpost", tc.policy))
+			f.create(udp("udp", 6315))
+			if err := f.passes(); (err != nil) != (len(tc.left) > 1) {
+				t.Errorf("told %v", err)
+			}
+			got := f.firewall()
+			slices.Sort(got)
+			if d := cmp.Diff(tc.left, got); d != "" {
+				t.Errorf("firewall (-want +got):\n%s", d)
+			}
+		})
+	}
 }
 
 // TestTakeOver takes the group and the addresses over that external-ips left, and nothing else.
