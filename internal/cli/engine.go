@@ -165,7 +165,7 @@ func (o *engineOptions) buildFor(p provider.Provider, call *call) (*engine, erro
 	}
 	held := mine
 	if exposer != nil && !o.Once && !o.DryRun {
-		mine = beside{mine, exposer.Run}
+		mine = beside{mine, exposer.Run, call.log}
 	}
 	board, err := o.statuses(feed, kinds, call.log)
 	if err != nil {

@@ -2,8 +2,9 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -49,7 +50,7 @@ func (o *engineOptions) exposer(feed objects.Feed, mine lease.Lease, recorder *e
 		return nil, errorf("check --kubeconfig and --server", "connect for --expose: %w", err)
 	}
 	c := &expose.Controller{Client: client, Namespace: o.Objects.Namespace, Log: call.log, Firewall: o.Expose.firewall(o.Objects.Namespace, o.exposing()),
-		Takes: o.deriver.Takes, Owner: o.exposing(), LeastTTL: o.Source.MinTTL, May: func() error { return mine.Check(lease.Slack) }}
+		Takes: o.deriver.Takes, Owner: o.exposing(), LeastTTL: o.Source.MinTTL, Prefixes: o.deriver.Prefixes(), May: func() error { return mine.Check(lease.Slack) }}
 	if o.Expose.Firewall != "" {
 		onEC2 := o.Expose.Firewall == "ec2"
 		c.OnEC2 = &onEC2
@@ -111,16 +112,47 @@ func (o exposeOptions) firewall(namespace, owner string) func(context.Context, b
 type beside struct {
 	lease.Lease
 	work func(context.Context) error
+	log  *slog.Logger
 }
 
-// Run leads both for as long as the lease lasts, or until one of them ends.
+// Run leads both for as long as the lease lasts, or until what it is led for ends.
 func (b beside) Run(ctx context.Context, lead func(context.Context) error) error {
 	return b.Lease.Run(ctx, func(leading context.Context) error {
 		working, stop := context.WithCancel(leading)
-		done := make(chan error, 1)
-		go func() { done <- b.work(working) }()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			b.keep(working)
+		}()
 		err := lead(leading)
 		stop()
-		return errors.Join(err, <-done)
+		<-done
+		return err
 	})
+}
+
+// The pauses before work that ended by itself is begun again.
+const (
+	firstAgain = time.Second
+	lastAgain  = time.Minute
+)
+
+// keep works until ctx ends. Work that ends before is told, and begun again.
+func (b beside) keep(ctx context.Context) {
+	for pause := firstAgain; ; pause = min(2*pause, lastAgain) {
+		began := time.Now()
+		err := b.work(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > lastAgain {
+			pause = firstAgain
+		}
+		b.log.Error("keeping Services on node addresses has ended; they stay as they are until it begins again", "error", err, "again", pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/signpost-dns/signpost/internal/lease"
+)
+
+// Work beside the engine that ends by itself is told when it does and begun again, and never ends the lead.
+func TestWorkBesideTheEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var begun []time.Duration
+		began := time.Now()
+		b := beside{lease.Alone(), func(ctx context.Context) error {
+			begun = append(begun, time.Since(began))
+			if len(begun) < 4 {
+				return errors.New("no watch")
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}, slog.New(slog.NewTextHandler(&log, nil))}
+		told := 0
+		err := b.Run(t.Context(), func(context.Context) error {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+			told = strings.Count(log.String(), `error="no watch"`)
+			time.Sleep(time.Hour)
+			return nil
+		})
+		if err != nil || told != 1 {
+			t.Errorf("it ended with %v; told at once %d times: %s", err, told, log.String())
+		}
+		if len(begun) != 4 || begun[1] != time.Second || begun[2] != 3*time.Second || begun[3] != 7*time.Second {
+			t.Errorf("begun at %v", begun)
+		}
+	})
+}
