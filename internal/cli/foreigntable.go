@@ -1,5 +1,7 @@
 package cli
 
+import "slices"
+
 // foreignRow is one or several flags that share a fate. They are written as
 // NAME or NAME:KIND, separated by blanks; see [foreignKind].
 type foreignRow struct {
@@ -17,6 +19,11 @@ type foreignRow struct {
 // those that Signpost has in all builds. A flag that a command has itself is
 // read as that command says, whatever stands here.
 func foreignRows() []foreignRow {
+	return slices.Concat(foreignWays(), foreignSources(), foreignProviders(), formerProviders())
+}
+
+// foreignWays are the flags of things that ExternalDNS does in another way.
+func foreignWays() []foreignRow {
 	return []foreignRow{
 		{refused: true, flags: "webhook-server:bool"},
 
@@ -32,7 +39,11 @@ func foreignRows() []foreignRow {
 		{hint: "leave it out: without a kubeconfig the cluster around the process is used", flags: "in-cluster:bool"},
 		{hint: "--domain-filter=DOMAIN chooses zones", flags: "zone"},
 		{hint: "--metrics-address=:PORT serves /healthz too", flags: "health-port"},
+	}
+}
 
+func foreignSources() []foreignRow {
+	return []foreignRow{
 		{of: "source unstructured", flags: "unstructured-resource:list"},
 		{of: "source gloo-proxy", flags: "gloo-namespace:list"},
 		{of: "source skipper-routegroup", flags: "skipper-routegroup-groupversion"},
@@ -42,7 +53,12 @@ func foreignRows() []foreignRow {
 		{of: "source istio-gateway", flags: "istio-ingress-gateway:list"},
 		{of: "source contour-ingressroute", flags: "contour-load-balancer"},
 		{of: "source cloudfoundry", flags: "cf-api-endpoint cf-username cf-password"},
+	}
+}
 
+// foreignProviders are the flags of the DNS services that ExternalDNS has, and of where it keeps ownership.
+func foreignProviders() []foreignRow {
+	return []foreignRow{
 		{of: "registry crd", flags: "crd-registry-namespace"},
 		{of: "registry dynamodb", flags: "dynamodb-region dynamodb-table"},
 
@@ -74,7 +90,12 @@ func foreignRows() []foreignRow {
 		{of: "provider ovh", flags: "ovh-endpoint ovh-api-rate-limit:int ovh-enable-cname-relative:bool"},
 		{of: "provider pdns", flags: "pdns-server pdns-server-id pdns-api-key pdns-skip-tls-verify:bool pdns-tls-enabled:bool"},
 		{of: "provider pihole", flags: "pihole-server pihole-password pihole-tls-skip-verify:bool pihole-api-version"},
+	}
+}
 
+// formerProviders are the flags of the DNS services that ExternalDNS once had.
+func formerProviders() []foreignRow {
+	return []foreignRow{
 		{of: "provider akamai", flags: "akamai-serviceconsumerdomain akamai-client-token akamai-client-secret akamai-access-token " +
 			"akamai-edgerc-path akamai-edgerc-section"},
 		{of: "provider bluecat", flags: "bluecat-config-file bluecat-dns-configuration bluecat-dns-deploy-type bluecat-dns-server-name " +

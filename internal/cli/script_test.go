@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -290,7 +289,7 @@ func loadZone(ts *testscript.TestScript, domain, file string, in bool) {
 // ask returns the RDATA that a name server answers with, without final dots.
 func ask(server, name, qtype string) ([]string, error) {
 	q := new(mdns.Msg).SetQuestion(mdns.Fqdn(name), mdns.StringToType[qtype])
-	client := mdns.Client{Dialer: &net.Dialer{Timeout: 10 * time.Second}}
+	client := mdns.Client{Timeout: time.Minute}
 	answer, _, err := client.Exchange(q, server)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for %s %s: %w", server, name, qtype, err)

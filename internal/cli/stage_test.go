@@ -50,7 +50,7 @@ func play(t *testing.T, args ...string) *running {
 
 // start runs something as a command line runs.
 func start(t *testing.T, run func(context.Context, System) int) *running {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	play, end := context.WithCancel(ctx)
 	r := &running{t: t, ctx: ctx, stdout: newScreen(), stderr: newScreen(), end: end, code: make(chan int, 1)}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -62,7 +63,7 @@ func TestListen(t *testing.T) {
 		t.Errorf("got %v, want a broken connection", err)
 	}
 	for _, network := range []string{"udp", "tcp"} {
-		m, _, err := (&dns.Client{Net: network}).ExchangeContext(t.Context(), new(dns.Msg).SetQuestion("www.example.com.", dns.TypeA), sockets.DNS.String())
+		m, _, err := (&dns.Client{Net: network, Timeout: time.Minute}).ExchangeContext(t.Context(), new(dns.Msg).SetQuestion("www.example.com.", dns.TypeA), sockets.DNS.String())
 		if err != nil || len(m.Answer) != 1 {
 			t.Errorf("%s: got %v, %v", network, m, err)
 		}
@@ -153,7 +154,7 @@ func TestAWSCLIAndDig(t *testing.T) {
 	if got, want := strings.Join(names, " "), `example.com.NS example.com.SOA \052.example.com.TXT www.example.com.A`; got != want {
 		t.Errorf("listed %s, want %s", got, want)
 	}
-	at := []string{"@" + sockets.DNS.Addr().String(), "-p", portOf(sockets), "+short", "+tries=1"}
+	at := []string{"@" + sockets.DNS.Addr().String(), "-p", portOf(sockets), "+short", "+tries=1", "+time=60"}
 	for want, question := range map[string][]string{
 		"192.0.2.1\n":      {"www.example.com", "A", "+notcp"},
 		"192.0.2.1\n\n":    {"www.example.com", "A", "+tcp"},

@@ -46,9 +46,10 @@ func events() *rapid.Generator[[]event] {
 
 // TestSimulation lives through whatever happens to Services, nodes, EC2, the API server, and the process itself.
 //
-// At any time: an address is published only when its node is in the group and the Service's ports are open there; what is
-// published, or was within its TTL, is not closed while its Service stands; no Service goes before its port is closed. When all trouble has ended, what is open is
-// what Services ask for and no more, each that can be is published, and those that were deleted are gone.
+// At any time: an address is published only when its node is in the group and the Service's ports are open there; what
+// is published, or was within its TTL, is not closed while its Service stands; no Service goes before its port is
+// closed. When all trouble has ended, what is open is what Services ask for and no more, each that can be is published,
+// and those that were deleted are gone.
 func TestSimulation(t *testing.T) {
 	objects.RedirectLogs(slog.New(slog.DiscardHandler))
 	utilruntime.ErrorHandlers = nil // one of them compares the bubble's time with that of other bubbles

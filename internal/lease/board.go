@@ -134,17 +134,23 @@ func (l boardLeases) Get(ctx context.Context, name string, o metav1.GetOptions) 
 }
 
 func (l boardLeases) Create(ctx context.Context, lease *coordination.Lease, o metav1.CreateOptions) (*coordination.Lease, error) {
-	lease, sent := l.board.put(lease)
-	written, err := l.LeaseInterface.Create(ctx, lease, o)
-	if err == nil {
-		l.board.saw(written, sent)
-	}
-	return written, err
+	return l.write(lease, func(lease *coordination.Lease) (*coordination.Lease, error) {
+		return l.LeaseInterface.Create(ctx, lease, o)
+	})
 }
 
 func (l boardLeases) Update(ctx context.Context, lease *coordination.Lease, o metav1.UpdateOptions) (*coordination.Lease, error) {
+	return l.write(lease, func(lease *coordination.Lease) (*coordination.Lease, error) {
+		return l.LeaseInterface.Update(ctx, lease, o)
+	})
+}
+
+// write sends a lease with what is to be left on it.
+func (l boardLeases) write(
+	lease *coordination.Lease, send func(*coordination.Lease) (*coordination.Lease, error),
+) (*coordination.Lease, error) {
 	lease, sent := l.board.put(lease)
-	written, err := l.LeaseInterface.Update(ctx, lease, o)
+	written, err := send(lease)
 	if err == nil {
 		l.board.saw(written, sent)
 	}

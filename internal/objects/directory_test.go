@@ -37,7 +37,7 @@ type following struct {
 // Polling is off unless adjust turns it on.
 func followDir(t *testing.T, dir string, o Options, adjust func(*Directory), files ...string) *following {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	f := &following{recorder: newRecorder(), t: t, ctx: ctx, dir: dir, log: &safeBuffer{}}
 	for i := 0; i < len(files); i += 2 {
 		f.write(files[i], files[i+1])

@@ -28,11 +28,10 @@ import (
 
 var update = flag.Bool("update", false, "write the want and problems sections of testdata anew")
 
-// TestGolden derives the objects of each archive under its flags. An archive
-// holds "flags" (optional; --source as the command line knows it, --unread=KIND
-// and --denied=KIND for a kind that cannot be told, --host=NAME=ADDRESS+ADDRESS for what can be looked up), "objects" (YAML), "want" (what those of the
-// chosen sources want, in zone-file notation) and "problems". Objects of other
-// kinds are there to be looked up.
+// TestGolden derives the objects of each archive under its flags. An archive holds "flags" (optional; --source as the
+// command line knows it, --unread=KIND and --denied=KIND for a kind that cannot be told, --host=NAME=ADDRESS+ADDRESS
+// for what can be looked up), "objects" (YAML), "want" (what those of the chosen sources want, in zone-file notation)
+// and "problems". Objects of other kinds are there to be looked up.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {

@@ -1,10 +1,11 @@
 // Package simulation lets Signpost live in random worlds, in virtual time: hours of faults in a second.
 //
-// A world is Route 53 (internal/emulator), a Kubernetes API server (test/apiserver), one or two replicas of the real controller with the
-// real provider, the real cache and the real lease, and everything that may happen to them: Ingresses and Services, behind load
-// balancers, on nodes and headless, come, change and go; names collide; people and other owners edit the zones; calls are throttled, refused, cut off before and after they take effect, or
-// arrive when nobody waits for them any more; the API server is down, silent, slow, forbids, or shows empty lists; leases
-// cannot be renewed; processes are killed at any time, also in the middle of a write, and begin anew.
+// A world is Route 53 (internal/emulator), a Kubernetes API server (test/apiserver), one or two replicas of the real controller
+// with the real provider, the real cache and the real lease, and everything that may happen to them: Ingresses and Services,
+// behind load balancers, on nodes and headless, come, change and go; names collide; people and other owners edit the zones;
+// calls are throttled, refused, cut off before and after they take effect, or arrive when nobody waits for them any more; the
+// API server is down, silent, slow, forbids, or shows empty lists; leases cannot be renewed; processes are killed at any time,
+// also in the middle of a write, and begin anew.
 //
 // After every call that changes a zone:
 //
@@ -21,9 +22,10 @@
 // When all trouble has ended, the zones are as the objects say within 15 minutes and 300 calls, by a model of their own (see
 // judgement), and then nothing is written and at most 10 calls a minute are made.
 //
-// What it does not assert: the order of writes that arrive after their process has given them up (compare-and-swap must suffice for
-// them, and the first three points hold for them too); which of several contradicting objects gets a name, but that one of them
-// does, or that two who agreed before keep a part each; what is to happen at names that something foreign obstructs, but that it stays. The planner's own rules have their own tests.
+// What it does not assert: the order of writes that arrive after their process has given them up (compare-and-swap must suffice
+// for them, and the first three points hold for them too); which of several contradicting objects gets a name, but that one of
+// them does, or that two who agreed before keep a part each; what is to happen at names that something foreign obstructs, but
+// that it stays. The planner's own rules have their own tests.
 //
 // A world is made from a seed. What happens in it, and when, is the same each time; how goroutines interleave is not, so that a
 // replay may need more than one try:
