@@ -47,6 +47,16 @@ const (
 // type, and team.example.com another claim that names another object: then all
 // of them are old.
 func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Found {
+	return n.ForAwaiting(sets, set, zone, nil)
+}
+
+// Awaited is the sets that the zone does not hold and for which claims wait, by
+// the keys of the claims' TXT sets.
+type Awaited map[dns.Key][]dns.RecordSet
+
+// ForAwaiting is [Naming.For], but that a claim which waits for sets is read as
+// if these stood; other claims are not.
+func (n Naming) ForAwaiting(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name, awaited Awaited) []Found {
 	type ranked struct {
 		Found
 		by  strength
@@ -64,8 +74,12 @@ func (n Naming) For(sets []dns.RecordSet, set dns.RecordSet, zone dns.Name) []Fo
 		if by == not {
 			continue
 		}
-		best := strongest(readings, sets, txt.SetID, zone)
-		if best > byName && n.literal(sets, txt, c, readings, zone) {
+		there := sets
+		if waits := awaited[txt.Key]; len(waits) > 0 {
+			there = append(slices.Clip(sets), waits...)
+		}
+		best := strongest(readings, there, txt.SetID, zone)
+		if best > byName && n.literal(there, txt, c, readings, zone) {
 			best = byName
 		}
 		if best != not && best != by {

@@ -95,7 +95,7 @@ func (d *decision) obstacle(want *desired) (Reason, string) {
 func (d *decision) whose(c claim.Found) string {
 	at := c.Set.Name.Host()
 	switch {
-	case c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate):
+	case !d.mayBecomeOurs(c.Claim.Owner):
 		return fmt.Sprintf("the record set belongs to owner %q (claim %s), and we are %q", c.Claim.Owner, at, d.Owner)
 	case c.Claim.Heritage != "" && !d.ExternalIPs:
 		return fmt.Sprintf("the record set belongs to %s (claim %s), whose claims become ours with --expose only", c.Claim.Heritage, at)

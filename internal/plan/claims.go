@@ -98,14 +98,14 @@ func namesOne(c claim.Claim, askers []Object) bool {
 
 // namedElsewhere reports whether another claim of the set that stays names who
 // asks for it. One that speaks of the set only as it is now, as that of an alias,
-// goes.
+// goes, and so does one by former affixes.
 func (d *decision) namedElsewhere(n *neededClaim) bool {
 	s := d.standing[n.like.Key]
 	if s == nil || !s.ours || d.Convert {
 		return false
 	}
-	return slices.ContainsFunc(d.Claims.For(d.around, n.like, d.Zone.Name), func(c claim.Found) bool {
-		return c.Claim.Owner == s.claims[0].Claim.Owner &&
+	return slices.ContainsFunc(d.claimsOf(n.like, d.around), func(c claim.Found) bool {
+		return c.Claim.Owner == s.claims[0].Claim.Owner && !d.drops(d.wanted[n.like.Key], c) &&
 			slices.ContainsFunc(n.askers, func(o Object) bool { return c.Claim.Names(o.Resource()) })
 	})
 }
@@ -179,7 +179,7 @@ func (d *decision) claimStays(c claim.Found, makesWay bool) (Reason, string) {
 func (d *decision) relies(s *standing, at dns.Key) bool {
 	want := d.wanted[s.set.Key]
 	if want != nil && want.refused == "" {
-		now := d.Claims.For(d.around, want.set, d.Zone.Name)
+		now := d.claimsOf(want.set, d.around)
 		return slices.ContainsFunc(now, func(f claim.Found) bool { return f.Set.Key == at && !d.drops(want, f) })
 	}
 	if want != nil || !s.ours {
@@ -199,7 +199,7 @@ func (d *decision) orphanStays(c claim.Found, makesWay bool) (Reason, string) {
 		return Conflict, fmt.Sprintf("it waits for %s", keys[0])
 	}
 	for _, set := range d.around {
-		if !d.managed(set.Type) && !isClaim(set) && slices.ContainsFunc(d.Claims.For(d.around, set, d.Zone.Name),
+		if !d.managed(set.Type) && !isClaim(set) && slices.ContainsFunc(d.claimsOf(set, d.around),
 			func(f claim.Found) bool { return f.Set.Key == c.Set.Key }) {
 			return NotSupported, fmt.Sprintf("it claims %s, whose type is not managed", set.Key)
 		}
@@ -307,7 +307,7 @@ func (d *decision) proveClaims() {
 // claimedByType reports whether a claim names a set's type: one in the old
 // format speaks of the addresses at a name, and of other types only by chance.
 func (d *decision) claimedByType(set dns.RecordSet) bool {
-	return slices.ContainsFunc(d.Claims.For(d.around, set, d.Zone.Name), func(f claim.Found) bool {
+	return slices.ContainsFunc(d.claimsOf(set, d.around), func(f claim.Found) bool {
 		return slices.Contains(d.Claims.Reads(f.Set.Name, d.Zone.Name), claim.Reading{Name: set.Name, Type: set.Type})
 	})
 }

@@ -19,7 +19,8 @@ type decision struct {
 
 	standing map[dns.Key]*standing    // managed sets at the names
 	claims   map[dns.Key]claim.Found  // at the names of their claims
-	around   []dns.RecordSet          // all that tells what a claim speaks of
+	around   []dns.RecordSet          // all that tells what a claim speaks of, besides
+	awaited  claim.Awaited            // the missing sets for which claims wait
 	taken    map[dns.Name]bool        // whether what others claimed becomes ours there; see [decision.takes]
 	wanted   map[dns.Key]*desired     // at names where something may change
 	asked    map[dns.Key][]Object     // who asks for what there, winners and losers
@@ -80,7 +81,7 @@ func newDecision(p *planner, names []dns.Name) *decision {
 		planner: p, names: names,
 		standing: map[dns.Key]*standing{}, claims: map[dns.Key]claim.Found{}, wanted: map[dns.Key]*desired{},
 		asked: map[dns.Key][]Object{}, closed: map[dns.Name]bool{}, needs: map[dns.Key]*neededClaim{},
-		taken: map[dns.Name]bool{},
+		awaited: claim.Awaited{}, taken: map[dns.Name]bool{},
 	}
 	d.gather()
 	return d
@@ -131,7 +132,7 @@ func (d *decision) gather() {
 			}
 			s := &standing{set: set, ours: d.Claims == nil}
 			if d.Claims != nil {
-				s.claims = d.Claims.For(d.around, set, d.Zone.Name)
+				s.claims = d.claimsOf(set, d.around)
 			}
 			d.standing[set.Key] = s
 		}

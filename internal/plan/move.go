@@ -16,7 +16,7 @@ func (d *decision) inForce(want *desired) *claim.Found {
 	}
 	claims := s.claims
 	if (s.set.Alias == nil) != (want.set.Alias == nil) { // aliases have claims that others lack
-		claims = d.Claims.For(d.around, want.set, d.Zone.Name)
+		claims = d.claimsOf(want.set, d.around)
 	}
 	if len(claims) == 0 || !d.mine(claims[0], s.set.Name) {
 		return nil
@@ -55,7 +55,7 @@ func (d *decision) drops(want *desired, c claim.Found) bool {
 // standing set which nobody here wants, and which is not ours to decide about.
 func (d *decision) mayNameOther(c claim.Found) bool {
 	return slices.ContainsFunc(d.around, func(s dns.RecordSet) bool {
-		return !isClaim(s) && !d.takes(s.Name) && len(d.Claims.For([]dns.RecordSet{c.Set}, s, d.Zone.Name)) > 0
+		return !isClaim(s) && !d.takes(s.Name) && d.canSpeakOf(c, s)
 	})
 }
 
@@ -140,7 +140,7 @@ func (d *decision) follow() {
 			continue
 		}
 		at, _, err := d.claimKey(want)
-		for _, c := range d.Claims.For(d.around, want.set, d.Zone.Name) {
+		for _, c := range d.claimsOf(want.set, d.around) {
 			other := c.Claim.Owner != d.Owner
 			stale := err == nil && relabelled[at] && !namesOne(c.Claim, want.askers) && d.hold(c.Claim) == ""
 			if done[c.Set.Key] || d.needs[c.Set.Key] != nil || !other && !stale || !d.mine(c, key.Name) || !mayChange(c) || d.speaksElsewhere(c, key) {

@@ -37,7 +37,7 @@ func (d *decision) lookAround() {
 			}
 		}
 	}
-	d.around = append(d.around, d.awaited(missing)...)
+	d.await(missing)
 	slices.SortFunc(d.around, func(a, b dns.RecordSet) int { return a.Key.Compare(b.Key) })
 }
 
@@ -62,35 +62,48 @@ func (d *decision) missing(name dns.Name, sets []dns.RecordSet) (out []missing) 
 	return out
 }
 
-// awaited returns the missing sets that a claim waits for: somebody deleted the
+// await notes which of the missing sets a claim waits for: somebody deleted the
 // set by hand, and its claim names the object that wants it. Such a claim speaks
-// of nothing else meanwhile, unless the object wants that too. What exists goes
-// before what is missing otherwise.
-func (d *decision) awaited(all []missing) (out []dns.RecordSet) {
-	for _, m := range all {
-		for _, at := range sortedKeys(d.claims) {
-			c := d.claims[at]
-			if c.Claim.Resource == "" || !c.Claim.Names(m.by.Resource()) || len(d.Claims.For([]dns.RecordSet{c.Set}, m.set, d.Zone.Name)) == 0 {
-				continue
-			}
-			if !d.wantsWhatStands(c, m) {
-				if !slices.ContainsFunc(out, func(s dns.RecordSet) bool { return s.Key == m.set.Key }) {
-					out = append(out, m.set)
-				}
-				break
+// of no set at another name meanwhile, unless the object wants that too. Other
+// claims do not wait: for them what exists goes before what is missing.
+func (d *decision) await(all []missing) {
+	for _, at := range sortedKeys(d.claims) {
+		c := d.claims[at]
+		if c.Claim.Resource == "" || !d.mayBecomeOurs(c.Claim.Owner) {
+			continue
+		}
+		for _, m := range all {
+			if c.Claim.Names(m.by.Resource()) && d.canSpeakOf(c, m.set) && !d.speaksOfWhatStands(c, m) {
+				d.awaited[at] = append(d.awaited[at], m.set)
 			}
 		}
 	}
-	return out
 }
 
-// wantsWhatStands reports whether a claim can speak of a standing set at another
-// name which the object that it names wants too.
-func (d *decision) wantsWhatStands(c claim.Found, m missing) bool {
+// mayBecomeOurs reports whether claims of an owner are, or may become, ours.
+func (d *decision) mayBecomeOurs(owner string) bool {
+	return owner == d.Owner || d.Migrate != "" && owner == d.Migrate
+}
+
+// canSpeakOf reports whether a claim's name can be read as that of a set's claim.
+func (d *decision) canSpeakOf(c claim.Found, set dns.RecordSet) bool {
+	return len(d.Claims.For([]dns.RecordSet{c.Set}, set, d.Zone.Name)) > 0
+}
+
+// speaksOfWhatStands reports whether a claim can speak of a standing set which
+// the missing one is to take the place of, as a CNAME does that of an alias whose
+// claim was called cname-, or which the object that it names wants too.
+func (d *decision) speaksOfWhatStands(c claim.Found, m missing) bool {
 	return slices.ContainsFunc(d.around, func(s dns.RecordSet) bool {
-		return s.Name != m.set.Name && !isClaim(s) && len(d.Claims.For([]dns.RecordSet{c.Set}, s, d.Zone.Name)) > 0 &&
-			slices.ContainsFunc(d.wants(s.Name), func(w Want) bool { return c.Claim.Names(w.By.Resource()) })
+		return !isClaim(s) && d.canSpeakOf(c, s) && (s.Name == m.set.Name && excludes(s, m.set) ||
+			slices.ContainsFunc(d.wants(s.Name), func(w Want) bool { return c.Claim.Names(w.By.Resource()) }))
 	})
+}
+
+// claimsOf returns the claims of a set among these sets of the zone, the one in
+// force first.
+func (d *decision) claimsOf(set dns.RecordSet, sets []dns.RecordSet) []claim.Found {
+	return d.Claims.ForAwaiting(sets, set, d.Zone.Name, d.awaited)
 }
 
 // takes reports whether claims of the owner that we migrate from, and claims by
@@ -110,7 +123,7 @@ func (d *decision) mine(c claim.Found, name dns.Name) bool {
 // mayTake reports whether a claim that is not ours yet may become so: it speaks
 // of no set at a name that nobody here wants.
 func (d *decision) mayTake(c claim.Found) bool {
-	if c.Claim.Owner != d.Owner && (d.Migrate == "" || c.Claim.Owner != d.Migrate) || c.Claim.Heritage != "" && !d.ExternalIPs {
+	if !d.mayBecomeOurs(c.Claim.Owner) || c.Claim.Heritage != "" && !d.ExternalIPs {
 		return false
 	}
 	for key, s := range d.standing {
@@ -131,7 +144,7 @@ func (d *decision) owned(c claim.Found) bool {
 
 // owns reports whether a set would be ours, were these the sets of the zone.
 func (d *decision) owns(sets []dns.RecordSet, set dns.RecordSet) bool {
-	found := d.Claims.For(sets, set, d.Zone.Name)
+	found := d.claimsOf(set, sets)
 	return len(found) > 0 && d.mine(found[0], set.Name)
 }
 
@@ -157,7 +170,7 @@ func (d *decision) awaitedBy(set dns.RecordSet, by Object) bool {
 	if d.Claims == nil || d.standing[set.Key] != nil {
 		return false
 	}
-	found := d.Claims.For(d.around, set, d.Zone.Name)
+	found := d.claimsOf(set, d.around)
 	return len(found) > 0 && d.mine(found[0], set.Name) && !d.used(found[0].Set.Key) && found[0].Claim.Names(by.Resource())
 }
 
