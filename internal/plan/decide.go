@@ -176,6 +176,18 @@ func (d *decision) settle(name dns.Name) {
 	settled, contested := settle(name, offers)
 	maps.Copy(d.wanted, settled)
 	d.refusals = append(append(d.refusals, refusals...), contested...)
+	for _, r := range refusals {
+		d.wantInVain(r)
+	}
+}
+
+// wantInVain keeps what stands at a name where an object wants what cannot be
+// made of it, an alias of an unknown zone say: it has not ceased to want the name.
+// An object that contradicts itself gets one of the two things.
+func (d *decision) wantInVain(r Refusal) {
+	if d.wanted[r.Key] == nil && r.Reason != Conflict {
+		d.wanted[r.Key] = &desired{set: dns.RecordSet{Key: r.Key}, askers: r.Objects, refused: r.Reason}
+	}
 }
 
 // markHolders notes who holds what: whom the claim names or, where it names

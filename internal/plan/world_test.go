@@ -178,6 +178,9 @@ func (w *world) drawWants(t *rapid.T) {
 				addresses[name] = rapid.Bool().Draw(t, "wants addresses")
 			}
 			want := plan.Want{By: by, Set: drawSet(t, name, addresses[name]), Adopt: sometimes(t, 8, "wants to adopt")}
+			if want.Set.Type == dns.CNAME && sometimes(t, 8, "wants an alias") {
+				want.Alias = plan.AliasAlways // which some targets cannot be
+			}
 			if !slices.ContainsFunc(w.wants[name], func(o plan.Want) bool { return o.By == by && o.Set.Key == want.Set.Key }) {
 				w.wants[name] = append(w.wants[name], want)
 			}

@@ -95,6 +95,9 @@ func check(t interface{ Fatalf(string, ...any) }, in plan.Intent) {
 		if err != nil || !set.Equal(canonical) {
 			t.Fatalf("not canonical: %v (%v)", set, err)
 		}
+		if (set.SetID == "") != (set.Routing == nil) {
+			t.Fatalf("an identifier without a policy, or a policy without one: %v", set)
+		}
 		if name, err := dns.ParseName(string(set.Name)); err != nil || name != set.Name || name == dns.Root {
 			t.Fatalf("bad owner name %q: %v", set.Name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,6 +94,7 @@ func (r *draft) route(w *plan.Want) {
 // routing returns the policy that the annotations ask for, nil for none.
 func (r *draft) routing() dns.Routing {
 	var found dns.Routing
+	var by []string
 	for _, p := range policies() {
 		routing, err := p.read(r.notes)
 		if routing != nil && err == nil {
@@ -108,8 +110,16 @@ func (r *draft) routing() dns.Routing {
 				found.Policy(), routing.Policy())
 			return nil
 		default:
-			found = routing
+			found, by = routing, p.keys
 		}
+	}
+	switch id, ok := r.notes.get(setIdentifierKey); {
+	case found != nil && !ok:
+		r.giveUp(plan.BadAnnotation, "%s: %s routing wants a set identifier, which tells the record sets of the name apart: add %s; what the object holds stays as it is",
+			r.notes.where(by...), found.Policy(), r.notes.beside(by, "the annotation set-identifier", "setIdentifier"))
+	case found == nil && ok:
+		r.giveUp(plan.BadAnnotation, "%s: a set identifier goes with a routing policy: add %s, or leave the identifier out; what the object holds stays as it is",
+			id.where(), r.notes.beside([]string{setIdentifierKey}, "one, such as the annotation aws-weight", "one to providerSpecific, such as aws/weight"))
 	}
 	if g, ok := found.(dns.Geolocation); ok && g.Continent != "" {
 		for _, key := range []string{countryKey, subdivisionKey} {
@@ -134,6 +144,15 @@ func (a annotations) where(keys ...string) string {
 		}
 	}
 	return strings.Join(there, ", ")
+}
+
+// beside returns what one of the annotations wants beside it: an annotation, or
+// where they are fields, one of these.
+func (a annotations) beside(keys []string, annotation, field string) string {
+	if slices.ContainsFunc(keys, func(key string) bool { return a.byKey[key].field }) {
+		return field
+	}
+	return annotation
 }
 
 func readWeight(a annotations) (dns.Routing, error) {
