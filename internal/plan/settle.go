@@ -40,7 +40,8 @@ const (
 // Of objects that contradict each other at any type the present holder wins,
 // then the oldest, then the first by namespace and name. The loser keeps what
 // he holds himself and gets nothing new at this name, so that no name comes to
-// point half here and half there.
+// point half here and half there by a contest. Two that share a name by agreement
+// keep their halves when one of them comes to want the other's.
 func settle(name dns.Name, offers []offer) (map[dns.Key]*desired, []Refusal) {
 	slices.SortFunc(offers, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(b.rank, a.rank), a.by.older(b.by))
