@@ -122,6 +122,9 @@ func (o *engineOptions) count() *controller.Metrics {
 func (o *engineOptions) build(ctx context.Context, call *call) (*engine, error) {
 	counts := o.count()
 	o.Route53.OnRequest = func(r route53.Request) { counts.Request(r.Operation, r.Result, r.URL, r.Method, r.Status, r.Took) }
+	if err := checkEndpoints(call.LookupEnv); err != nil {
+		return nil, err
+	}
 	accounts, err := route53.NewAccounts(ctx, o.Route53, o.settings.Filter, CurrentBuild().Version)
 	if err != nil {
 		return nil, err

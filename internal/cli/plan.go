@@ -112,8 +112,11 @@ func (c *planCommand) print(call *call, report controller.Report, exposure strin
 	for _, p := range report.Problems {
 		b.WriteString(paintDiff(paint, "! "+p.String()+"\n"))
 	}
-	for _, r := range report.Unplaced {
+	for _, r := range slices.Concat(report.Unplaced, report.Unmanaged) {
 		b.WriteString(paintDiff(paint, "! "+r.String()+"\n"))
+	}
+	if report.Empty != "" {
+		b.WriteString(paintDiff(paint, fmt.Sprintf("! no objects of --source=%s were found in %s\n", strings.Join(c.settings.Sources, ","), report.Empty)))
 	}
 	return write(call.System, b.String())
 }
@@ -134,8 +137,9 @@ func paintDiff(paint func(code, text string) string, line string) string {
 type (
 	planJSON struct {
 		Zones    []zoneJSON    `json:"zones"`
-		Refusals []refusalJSON `json:"refusals"`           // of names that no zone holds
+		Refusals []refusalJSON `json:"refusals"`           // of names that no zone holds, and of types that are not managed
 		Problems []problemJSON `json:"problems"`           // of objects
+		Empty    string        `json:"empty,omitempty"`    // where no objects were found, if there are none
 		Exposure []string      `json:"exposure,omitempty"` // with --expose, as in the text
 	}
 	problemJSON struct {
@@ -175,7 +179,7 @@ type (
 )
 
 func jsonReport(report controller.Report) planJSON {
-	out := planJSON{Zones: []zoneJSON{}, Refusals: jsonRefusals(report.Unplaced), Problems: []problemJSON{}}
+	out := planJSON{Zones: []zoneJSON{}, Refusals: jsonRefusals(slices.Concat(report.Unplaced, report.Unmanaged)), Problems: []problemJSON{}, Empty: report.Empty}
 	for _, p := range report.Problems {
 		out.Problems = append(out.Problems, problemJSON{p.Object, string(p.Reason), p.Message})
 	}

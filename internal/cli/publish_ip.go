@@ -131,6 +131,9 @@ func (c *publishCommand) Run(ctx context.Context, call *call) error {
 	if err != nil {
 		return err
 	}
+	if err = checkEndpoints(call.LookupEnv); err != nil {
+		return err
+	}
 	p, err := route53.New(ctx, route53.Options{}, dns.Filter{}, CurrentBuild().Version)
 	if err != nil {
 		return err

@@ -204,7 +204,11 @@ func (c *Controller) Once(ctx context.Context) (Report, error) {
 	}
 	c.legacy.begin()
 	report, err := c.pass(ctx)
-	return report, errors.Join(c.frozenKinds(), err)
+	frozen := c.frozenKinds()
+	if frozen == nil && c.lookups.empty() {
+		report.Empty = c.Feed.String()
+	}
+	return report, errors.Join(frozen, err)
 }
 
 // sink returns where the feed delivers to.

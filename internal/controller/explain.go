@@ -223,7 +223,7 @@ func (c *Controller) explainObjects(a asked, zones []ExplainedZone, winners []st
 		}
 	}
 	for _, w := range a.wants {
-		o, refused := of(w.By.Resource()), notManagedReason+": "+notManaged(w.Set.Type)
+		o, refused := of(w.By.Resource()), string(plan.NotManaged)+": "+notManaged(w.Set.Type)
 		if !c.manages(w.Set.Type) && !slices.Contains(o.Refused, refused) {
 			o.Refused = append(o.Refused, refused)
 		}

@@ -57,6 +57,16 @@ func (l *lookups) unshelve(r ref, o source.Object) {
 	}
 }
 
+// empty reports whether there are no objects of the chosen kinds.
+func (l *lookups) empty() bool {
+	for kind := range l.chosen {
+		if len(l.objects[shelf{kind: kind}]) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // sort puts the objects of a kind, and those that will come, on shelves by
 // namespace and label.
 func (l *lookups) sort(kind schema.GroupVersionKind) {

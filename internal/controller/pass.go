@@ -4,53 +4,20 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
-	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/zone"
 )
 
-// Report is what came of a pass.
-type Report struct {
-	Zones []zone.Outcome // in the order of the zones
-	// Unplaced are the wanted names that no zone holds.
-	Unplaced []plan.Refusal
-	// Problems are the mistakes on objects, sorted by object.
-	Problems []ObjectProblem
-	// Holds are what waits for a person, in the order of the zones.
-	Holds []Hold
-}
-
-// ObjectProblem is a mistake on an object.
-type ObjectProblem struct {
-	Object string // its resource label
-	plan.Problem
-}
-
-// String returns the object's label, the reason and the message.
-func (p ObjectProblem) String() string {
-	return fmt.Sprintf("%s: %s: %s", p.Object, p.Reason, p.Message)
-}
-
-// Changes counts the record sets that the plans change, claims included.
-func (r Report) Changes() int {
-	total := 0
-	for _, o := range r.Zones {
-		n := o.Plan.Count()
-		total += n.Create + n.Update + n.Delete
-	}
-	return total
-}
-
 // pass reads the zones and brings every name up to date, once.
 func (c *Controller) pass(ctx context.Context) (Report, error) {
 	c.Metrics.lastReconcile.Set(seconds(time.Now()))
-	report := Report{Problems: c.ledger.report()}
+	names := unite(slices.Collect(c.index.names()), nil)
+	report := Report{Problems: c.ledger.report(), Unmanaged: c.unmanaged(names)}
 	zones, err := zone.List(ctx, c.Provider, c.account, zone.Load, c.Log)
 	if err == nil && len(zones) == 0 {
 		err = &provider.Error{Kind: provider.ErrNoZone, Op: "list hosted zones", Hint: noZoneHint}
@@ -83,7 +50,7 @@ func (c *Controller) pass(ctx context.Context) (Report, error) {
 			report.Zones = append(report.Zones, out)
 		}
 	}
-	report.Unplaced = c.unplaced(unite(slices.Collect(c.index.names()), c.ledger.names("")))
+	report.Unplaced = c.unplaced(unite(names, c.ledger.names("")))
 	report.Holds = c.holds.all()
 	err = errors.Join(errs...)
 	if err == nil {

@@ -30,8 +30,7 @@ type Statuses interface {
 const (
 	acceptedCondition   = "Accepted"
 	programmedCondition = "Programmed"
-	pendingReason       = "Pending"    // a change is due, and has failed so far
-	notManagedReason    = "NotManaged" // --managed-record-types lacks the type
+	pendingReason       = "Pending" // a change is due, and has failed so far
 )
 
 // endpointLabel is the word of DNSEndpoints in resource labels.
@@ -273,7 +272,7 @@ func notManaged(t dns.Type) string { return fmt.Sprintf("%s is not among --manag
 func (c *Controller) stands(w plan.Want) (reason, message string, known bool) {
 	n := w.Set.Name
 	if !c.manages(w.Set.Type) {
-		return notManagedReason, notManaged(w.Set.Type), true
+		return string(plan.NotManaged), notManaged(w.Set.Type), true
 	}
 	for _, r := range c.ledger.at("", n) {
 		if concerns(r, w) {

@@ -139,6 +139,7 @@ const (
 // Reasons of refusals, found in planning.
 const (
 	NoZone        Reason = "NoZone"        // no hosted zone holds the name
+	NotManaged    Reason = "NotManaged"    // the type is not among those that are managed
 	Conflict      Reason = "Conflict"      // another object holds the name with something else
 	NotOwned      Reason = "NotOwned"      // the record set exists and has no claim of ours
 	ClaimTaken    Reason = "ClaimTaken"    // the name of the claim holds something else

@@ -104,6 +104,11 @@ func (x entry) asks() []plan.Want {
 		x.giveUp(plan.BadEndpoint, "%s.recordType: %v; what stands at %s stays as it is", x.at, err, x.name.Host())
 		return nil
 	}
+	if !typ.Registered() {
+		x.giveUp(plan.BadEndpoint, "%s.recordType: %s is no type of record set; write one such as A, CNAME or MX; what stands at %s stays as it is",
+			x.at, quote(x.RecordType), x.name.Host())
+		return nil
+	}
 	x.typ = typ
 	like := plan.Want{By: x.by, Set: dns.RecordSet{TTL: x.recordTTL()}}
 	x.route(&like)
