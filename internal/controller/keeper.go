@@ -26,8 +26,8 @@ type keeper struct {
 	stock atomic.Pointer[stock] // what the zone held when it was read first; nil before
 	round atomic.Int64          // when the last whole round began, in Unix nanoseconds; 0: none yet
 
-	wake  chan struct{} // holds a token while names have become dirty
-	mu    sync.Mutex
+	wake  chan struct{}          // holds a token while names have become dirty
+	mu    sync.Mutex             // may be taken with the controller's lock held, and not the other way round
 	dirty map[dns.Name]time.Time // names to plan, with the time of the event, zero without one
 	again bool                   // all names are to be planned
 	owed  *owed
@@ -253,18 +253,13 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 	if !k.worker.Whole() {
 		k.learn(ctx)
 	}
-	approved := k.approved(ctx)
+	others := k.approved(ctx)
+	if k.worker.Whole() && k.takeAgain() {
+		others = append(others, k.all()...)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.again && k.worker.Whole() {
-		k.again = false
-		for _, n := range k.all() {
-			if _, known := k.dirty[n]; !known {
-				k.dirty[n] = time.Time{}
-			}
-		}
-	}
-	for _, n := range append(k.owed.due(time.Now()), approved...) {
+	for _, n := range append(k.owed.due(time.Now()), others...) {
 		if _, known := k.dirty[n]; !known {
 			k.dirty[n] = time.Time{}
 		}
@@ -286,6 +281,15 @@ func (k *keeper) due(ctx context.Context) (names []dns.Name, since map[dns.Name]
 	}
 	slices.SortFunc(names, dns.Name.Compare)
 	return k.portion(names, since), since
+}
+
+// takeAgain reports whether all names are to be planned, once.
+func (k *keeper) takeAgain() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	again := k.again
+	k.again = false
+	return again
 }
 
 // newAtOnce is how many names at which nothing stands yet are planned at once, so
@@ -317,9 +321,12 @@ func (k *keeper) portion(names []dns.Name, since map[dns.Name]time.Time) []dns.N
 // something is told or owed, so that nothing of it stays for ever.
 func (k *keeper) all() []dns.Name {
 	k.c.mu.RLock()
-	defer k.c.mu.RUnlock()
-	names := append(k.worker.Names(k.c.placed()[k.zone.ID]), k.c.ledger.names(k.zone.ID)...)
+	wanted := k.c.placed()[k.zone.ID]
+	k.c.mu.RUnlock()
+	names := append(k.worker.Names(wanted), k.c.ledger.names(k.zone.ID)...)
 	k.guard.Recount()
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return append(names, k.owed.names()...)
 }
 
