@@ -1,4 +1,4 @@
-# make demo   see Signpost work, in one minute, without a cluster or an account
+# make demo   see Signpost work, without a cluster or an account
 # make test   all tests, on a real Kubernetes API server that it builds itself
 # The rest is for those who work on it: build, lint, bench, soak, image, clean.
 
@@ -16,7 +16,7 @@ demo: build
 	@bin/signpost demo
 
 build:
-	@[ -x bin/signpost ] || echo "Compiling Signpost; the first time this takes a minute or three."
+	@[ -x bin/signpost ] || echo "Compiling Signpost; the first time this takes some minutes."
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/signpost ./cmd/signpost
 
 test:

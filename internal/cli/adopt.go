@@ -43,8 +43,7 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 	c.rules.Adopt = true
 	c.Expose.Expose = false // to adopt is to change the zone alone
 	dry := c.DryRun
-	c.DryRun = true
-	report, err := c.read(ctx, call)
+	_, report, err := c.look(ctx, call)
 	if printErr := c.print(call, report, ""); printErr != nil {
 		return printErr
 	}
@@ -69,17 +68,6 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 		return err
 	}
 	return write(call.System, fmt.Sprintf("Adopted: %s.\n", counted(report.Changes(), "record set has changed", "record sets have changed")))
-}
-
-func (c *adoptCommand) read(ctx context.Context, call *call) (controller.Report, error) {
-	e, err := c.build(ctx, call)
-	if err != nil {
-		return controller.Report{}, err
-	}
-	progress := call.progress(ctx)
-	progress.show("reading " + e.feed.String() + " and the zones")
-	defer progress.clear()
-	return c.once(ctx, e)
 }
 
 // agreed asks, unless --yes has been given.

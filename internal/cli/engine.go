@@ -221,6 +221,21 @@ func (o *engineOptions) once(ctx context.Context, e *engine) (controller.Report,
 	return report, err
 }
 
+// look makes a pass that changes nothing. A person at a terminal sees what it waits for. The engine is nil if it could not
+// be made.
+func (o *engineOptions) look(ctx context.Context, call *call) (*engine, controller.Report, error) {
+	o.DryRun = true
+	e, err := o.build(ctx, call)
+	if err != nil {
+		return nil, controller.Report{}, err
+	}
+	progress := call.progress(ctx)
+	defer progress.clear()
+	progress.show("reading " + e.feed.String() + " and the zones")
+	report, err := o.once(ctx, e)
+	return e, report, err
+}
+
 // leave leaves on the Lease what a process that made one pass has to say.
 func (e *engine) leave(ctx context.Context) {
 	if err := e.visit.Leave(ctx); err != nil {

@@ -69,15 +69,10 @@ func (c *explainCommand) Run(ctx context.Context, call *call) error {
 	if c.remote() {
 		return c.ask(ctx, call)
 	}
-	c.DryRun = true
-	e, err := c.build(ctx, call)
-	if err != nil {
+	e, _, err := c.look(ctx, call)
+	if e == nil {
 		return err
 	}
-	progress := call.progress(ctx)
-	progress.show("reading " + e.feed.String() + " and the zones")
-	_, err = e.Once(ctx)
-	progress.clear()
 	if printErr := c.print(call, e.Explain(c.name)); printErr != nil {
 		return printErr
 	}

@@ -43,7 +43,7 @@ type Options struct {
 	ClaimOptions
 
 	Once    bool          `name:"once" group:"pace" help:"Check everything once and exit."`
-	Timeout time.Duration `name:"timeout" group:"pace" default:"10m" placeholder:"DURATION" help:"How long --once and \"signpost plan\" may take; 0 is as long as it takes."`
+	Timeout time.Duration `name:"timeout" group:"pace" default:"10m" placeholder:"DURATION" help:"How long --once, plan, explain and adopt may take; 0 is as long as it takes."`
 	PaceOptions
 
 	MetricsAddress string `name:"metrics-address" group:"watching" default:":7979" placeholder:"ADDRESS" help:"Where the status page, /explain, /metrics, /healthz and /readyz are served."`

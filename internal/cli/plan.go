@@ -39,15 +39,10 @@ func (c *planCommand) usualLevel() string { return "fatal" }
 
 // Run prints the plan.
 func (c *planCommand) Run(ctx context.Context, call *call) error {
-	c.DryRun = true
-	e, err := c.build(ctx, call)
-	if err != nil {
+	e, report, err := c.look(ctx, call)
+	if e == nil {
 		return err
 	}
-	progress := call.progress(ctx)
-	progress.show("reading " + e.feed.String() + " and the zones")
-	report, err := c.once(ctx, e)
-	progress.clear()
 	exposure, exposeErr := e.preview(ctx)
 	if printErr := c.print(call, report, exposure); printErr != nil {
 		return printErr

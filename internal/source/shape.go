@@ -42,15 +42,7 @@ func (r *draft) wants(like plan.Want, name dns.Name, t targets) []plan.Want {
 	}
 	var wants []plan.Want
 	for typ, data := range values {
-		set, err := dns.NewRecordSet(dns.Key{Name: name, Type: typ, SetID: like.Set.SetID}, like.Set.TTL, data...)
-		if err != nil {
-			r.giveUp(plan.BadTarget, "%v", err)
-			continue
-		}
-		set.Routing, set.HealthCheckID = like.Set.Routing, like.Set.HealthCheckID
-		want := like
-		want.Set = set
-		wants = append(wants, want)
+		wants = append(wants, r.with(like, name, typ, data)...)
 	}
 	return wants
 }
@@ -59,17 +51,21 @@ func (r *draft) wants(like plan.Want, name dns.Name, t targets) []plan.Want {
 func (r *draft) services(like plan.Want) []plan.Want {
 	var wants []plan.Want
 	for name, data := range r.srv {
-		set, err := dns.NewRecordSet(dns.Key{Name: name, Type: dns.SRV, SetID: like.Set.SetID}, like.Set.TTL, data...)
-		if err != nil {
-			r.giveUp(plan.BadTarget, "%v", err)
-			continue
-		}
-		set.Routing, set.HealthCheckID = like.Set.Routing, like.Set.HealthCheckID
-		want := like
-		want.Set = set
-		wants = append(wants, want)
+		wants = append(wants, r.with(like, name, dns.SRV, data)...)
 	}
 	return wants
+}
+
+// with returns a want for this data, in everything else like the given one; none if the data is none of its type.
+func (r *draft) with(like plan.Want, name dns.Name, typ dns.Type, data []string) []plan.Want {
+	set, err := dns.NewRecordSet(dns.Key{Name: name, Type: typ, SetID: like.Set.SetID}, like.Set.TTL, data...)
+	if err != nil {
+		r.giveUp(plan.BadTarget, "%v", err)
+		return nil
+	}
+	set.Routing, set.HealthCheckID = like.Set.Routing, like.Set.HealthCheckID
+	like.Set = set
+	return []plan.Want{like}
 }
 
 // reverse returns the wants for the PTR record sets of the addresses that are
