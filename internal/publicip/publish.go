@@ -79,6 +79,17 @@ func (p *Publisher) Remove(ctx context.Context, host dns.Name, addrs map[Family]
 	})
 }
 
+// requestTime is how long one request may take, for a service that accepts it and never answers.
+const requestTime = 10 * time.Second
+
+// timed gives each request to the DNS service its time.
+func timed(ctx context.Context) context.Context {
+	return provider.WithPace(ctx, func(ctx context.Context, _ string) (context.Context, func(error), error) {
+		ctx, cancel := context.WithTimeout(ctx, requestTime)
+		return ctx, func(error) { cancel() }, nil
+	})
+}
+
 // delays are how long to wait before trying again.
 func delays() []time.Duration { return []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} }
 
@@ -88,7 +99,7 @@ func (p *Publisher) persist(ctx context.Context, compute func() (plan.Plan, erro
 	for {
 		todo, err := compute()
 		if err == nil && !todo.Empty() {
-			err = p.Provider.Apply(ctx, todo.Zone, todo.Groups)
+			err = p.Provider.Apply(timed(ctx), todo.Zone, todo.Groups)
 		}
 		if err == nil || !transient(err) || len(waits) == 0 {
 			return todo, err
@@ -236,6 +247,7 @@ func (p *Publisher) compute(zone dns.Zone, host dns.Name, types []dns.Type, sets
 // Where only the ID of the zone is known, its name need not be asked for: what matters to claims is whether host is the
 // apex, and that its SOA tells.
 func (p *Publisher) read(ctx context.Context, host dns.Name, of []Family) (dns.Zone, []dns.RecordSet, error) {
+	ctx = timed(ctx)
 	zone, err := p.zone(ctx, host)
 	if err != nil {
 		return zone, nil, err

@@ -1,13 +1,16 @@
 package publicip_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -273,6 +276,35 @@ func TestPublishThroughTrouble(t *testing.T) {
 			})
 		})
 	}
+}
+
+// silent is a network that takes every request and answers none.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// TestPublishIntoSilence ends though nobody answers, and says so: an init container keeps its Pod from starting meanwhile.
+func TestPublishIntoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := route53.NewStatic("http://route53", silent{}, route53.Options{}, dns.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWorld(t)
+		w.Publisher.Provider = p
+		for act, try := range map[string]func(context.Context, dns.Name, map[publicip.Family]netip.Addr) (plan.Plan, error){
+			"publish": w.Publish, "plan": w.Plan, "remove": w.Remove,
+		} {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, errors.New("it hangs"))
+			if _, err := try(ctx, registry, addresses(now)); !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+				t.Errorf("%s: got %v (%v), want an answer that says that nobody answers", act, err, context.Cause(ctx))
+			}
+			cancel()
+		}
+	})
 }
 
 // TestPublishElsewhere names a zone that does not hold the host, and none at all.
