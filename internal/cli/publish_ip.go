@@ -156,10 +156,11 @@ type publishing struct {
 	told      map[dns.Name]string // to where each points, as was said last
 }
 
-// once publishes every address that the host has. Of two families one may be missing.
+// once publishes every address that the host has. Of two families one may be missing; one that cannot be learned is an
+// error, and keeps the other from nothing.
 func (j *publishing) once(ctx context.Context, finder publicip.Finder, families []publicip.Family) error {
 	addrs := map[publicip.Family]netip.Addr{}
-	var errs []error
+	var missing, failed []error
 	for _, f := range families {
 		addr, err := finder.Find(ctx, f)
 		switch {
@@ -167,15 +168,18 @@ func (j *publishing) once(ctx context.Context, finder publicip.Finder, families 
 			addrs[f] = addr
 		case errors.Is(err, publicip.ErrNoAddress) && len(families) > 1:
 			j.call.log.Info("the host has no address of this family", "family", f, "reason", err)
-			errs = append(errs, err)
+			missing = append(missing, fmt.Errorf("learn this host's address: %w", err))
 		default:
-			return fmt.Errorf("learn this host's address: %w", err)
+			failed = append(failed, fmt.Errorf("learn this host's address: %w", err))
 		}
 	}
-	if len(addrs) == 0 {
-		return fmt.Errorf("learn this host's address: %w", errs[0])
+	switch {
+	case len(addrs) > 0:
+		return errors.Join(append([]error{j.publish(ctx, addrs)}, failed...)...)
+	case len(failed) > 0:
+		return errors.Join(failed...)
 	}
-	return j.publish(ctx, addrs)
+	return missing[0]
 }
 
 // publish points every host at the addresses. One that fails stops no other.

@@ -36,6 +36,21 @@ func (l *line) Find(context.Context, publicip.Family) (netip.Addr, error) {
 	return netip.MustParseAddr(text), nil
 }
 
+// publishingTo publishes home.example.com in the zone Z1.
+func publishingTo(t *testing.T, srv *emulator.Server, call *call) *publishing {
+	t.Helper()
+	p, err := route53.NewStatic("http://route53", srv.RoundTripper(), route53.Options{}, dns.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	naming, err := claim.NewNaming("", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &publishing{call: call, hosts: []dns.Name{"home.example.com."}, published: map[publicip.Family]netip.Addr{}, told: map[dns.Name]string{},
+		to: publicip.Publisher{Provider: p, ZoneID: "Z1", Owner: "publish-ip", Naming: naming, TTL: 60}}
+}
+
 // TestPublishFollows watches a line through a new address, silence, and trouble in Route 53.
 func TestPublishFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -43,19 +58,8 @@ func TestPublishFollows(t *testing.T) {
 		if _, err := srv.AddZone("example.com", emulator.WithID("Z1")); err != nil {
 			t.Fatal(err)
 		}
-		p, err := route53.NewStatic("http://route53", srv.RoundTripper(), route53.Options{}, dns.Filter{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		naming, err := claim.NewNaming("", "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
 		var out, log bytes.Buffer
-		call := &call{System: System{Stdout: &out, Stderr: &log}, log: slog.New(slog.NewTextHandler(&log, nil))}
-		job := &publishing{call: call, hosts: []dns.Name{"home.example.com."}, published: map[publicip.Family]netip.Addr{},
-			told: map[dns.Name]string{},
-			to:   publicip.Publisher{Provider: p, ZoneID: "Z1", Owner: "publish-ip", Naming: naming, TTL: 60}}
+		job := publishingTo(t, srv, &call{System: System{Stdout: &out, Stderr: &log}, log: slog.New(slog.NewTextHandler(&log, nil))})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {
@@ -105,4 +109,38 @@ func TestPublishFollows(t *testing.T) {
 			t.Errorf("said:\n%s%s", out.String(), log.String())
 		}
 	})
+}
+
+// halfKnown has an address of one family, and an error for the other.
+type halfKnown struct{ err error }
+
+func (h halfKnown) String() string { return "half known" }
+
+func (h halfKnown) Find(_ context.Context, f publicip.Family) (netip.Addr, error) {
+	if f == publicip.IPv6 {
+		return netip.Addr{}, h.err
+	}
+	return netip.MustParseAddr("1.1.1.1"), nil
+}
+
+// TestPublishWhatIsKnown publishes one family whatever is wrong with the other.
+func TestPublishWhatIsKnown(t *testing.T) {
+	for _, err := range []error{errors.New("nobody answers"), publicip.ErrNoAddress} {
+		srv := emulator.New(emulator.Config{})
+		if _, err := srv.AddZone("example.com", emulator.WithID("Z1")); err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		job := publishingTo(t, srv, &call{System: System{Stdout: &out}, log: slog.New(slog.DiscardHandler)})
+		got := job.once(t.Context(), halfKnown{err}, []publicip.Family{publicip.IPv4, publicip.IPv6})
+		if want := !errors.Is(err, publicip.ErrNoAddress); (got != nil) != want || want && !errors.Is(got, err) {
+			t.Errorf("%v: got the error %v", err, got)
+		}
+		if want := "home.example.com points at 1.1.1.1 now\n"; out.String() != want {
+			t.Errorf("%v: said %q, want %q", err, out.String(), want)
+		}
+		if got := job.once(t.Context(), halfKnown{err}, []publicip.Family{publicip.IPv6}); !errors.Is(got, err) {
+			t.Errorf("%v: IPv6 alone: got the error %v", err, got)
+		}
+	}
 }

@@ -2,12 +2,15 @@ package publicip
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -95,11 +98,32 @@ func (e *echo) disagree(f Family, all []reply) error {
 	for i, r := range all {
 		texts[i] = r.String()
 	}
+	if cutOff(all) {
+		return errorf("connect the host to the internet over this family, or publish the other with --family",
+			"%w: the host reaches nobody over %s: %s", ErrNoAddress, f, strings.Join(texts, "; "))
+	}
 	hint := "check that the host reaches them; others can be chosen with --echo-service"
 	if f == IPv6 {
 		hint += "; a line without IPv6 has no such address"
 	}
 	return errorf(hint, "no two echo services agree on the %s address: %s", f, strings.Join(texts, "; "))
+}
+
+// cutOff reports whether the host itself has no way to any of the services, but for those that have no address of the
+// family themselves: no route, or no address to come from.
+func cutOff(all []reply) bool {
+	routeless := 0
+	for _, r := range all {
+		var other *net.AddrError // it has addresses of the other family only,
+		var none *net.DNSError   // as here where the resolver asked for this one
+		switch {
+		case errors.Is(r.err, syscall.ENETUNREACH), errors.Is(r.err, syscall.EADDRNOTAVAIL), errors.Is(r.err, syscall.EAFNOSUPPORT):
+			routeless++
+		case !errors.As(r.err, &other) && !(errors.As(r.err, &none) && none.IsNotFound):
+			return false
+		}
+	}
+	return routeless > 0
 }
 
 // ask returns the address that a service answers with, if it can be the host's.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -108,6 +111,42 @@ func TestEcho(t *testing.T) {
 					t.Error("not to know is not to have none")
 				}
 			})
+		})
+	}
+}
+
+// failing has an error for each host.
+type failing map[string]error
+
+func (f failing) RoundTrip(r *http.Request) (*http.Response, error) { return nil, f[r.URL.Host] }
+
+// TestEchoWithoutFamily tells a host that has no IPv6 from one whose line is down.
+func TestEchoWithoutFamily(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp6", Err: err} }
+	routeless, refused := dial(os.NewSyscallError("connect", syscall.ENETUNREACH)), dial(os.NewSyscallError("connect", syscall.ECONNREFUSED))
+	homeless := dial(os.NewSyscallError("connect", syscall.EADDRNOTAVAIL))
+	nameless := dial(&net.AddrError{Err: "no suitable address found", Addr: "one"})
+	unknown := dial(&net.DNSError{Err: "no such host", Name: "one", IsNotFound: true})
+	unasked := dial(&net.DNSError{Err: "server misbehaving", Name: "one", IsTemporary: true})
+	for _, tc := range []struct {
+		name string
+		web  failing
+		none bool
+	}{
+		{"no route", failing{"one": routeless, "two": routeless, "three": routeless}, true},
+		{"no route, no address, and a service without", failing{"one": nameless, "two": homeless, "three": routeless}, true},
+		{"one refuses", failing{"one": routeless, "two": refused, "three": routeless}, false},
+		{"services without", failing{"one": nameless, "two": nameless, "three": nameless}, false},
+		{"no route, and a service that the resolver finds no address of", failing{"one": unknown, "two": routeless, "three": routeless}, true},
+		{"nobody knows the names", failing{"one": unknown, "two": unknown, "three": unknown}, false},
+		{"the resolver is out of order", failing{"one": unasked, "two": routeless, "three": routeless}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := machine(publicip.Host{Transport: func(publicip.Family) http.RoundTripper { return tc.web }}, nil)
+			_, err := find(t, publicip.Options{From: "https", EchoServices: []string{"https://one", "https://two", "https://three"}}, h, publicip.IPv6)
+			if errors.Is(err, publicip.ErrNoAddress) != tc.none || provider.Hint(err) == "" {
+				t.Errorf("got %v (%s), want it to be certain: %t", err, provider.Hint(err), tc.none)
+			}
 		})
 	}
 }
