@@ -1,9 +1,11 @@
 package route53
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -23,6 +25,7 @@ func plain(err error) string {
 	var refused smithy.APIError
 	var sent *url.Error
 	var answered *awshttp.ResponseError
+	var given *smithy.CanceledError
 	var op *smithy.OperationError
 	switch {
 	case errors.As(err, &refused) && refused.ErrorCode() == codeUnreadable && errors.As(err, &answered):
@@ -31,6 +34,8 @@ func plain(err error) string {
 		return strings.TrimSuffix(refused.ErrorCode()+": "+refused.ErrorMessage(), ": ")
 	case errors.As(err, &sent):
 		return fmt.Sprintf("no answer from %s: %v", server(sent), sent.Err)
+	case errors.As(err, &given):
+		return fmt.Sprintf("no answer: %v", given.Err)
 	case errors.As(err, &op):
 		return op.Err.Error()
 	}
@@ -54,15 +59,26 @@ func (e *unknownError) Unwrap() error { return e.cause }
 
 // Hint returns what a person can do about a service that does not answer.
 func (e *unknownError) Hint() string {
+	const reach = "can Amazon be reached from here? see to name resolution, firewall, and HTTPS_PROXY if a proxy is needed"
 	var sent *url.Error
-	if !errors.As(e.cause, &sent) {
-		return ""
+	var given *smithy.CanceledError
+	switch {
+	case errors.As(e.cause, &sent):
+		if u, err := url.Parse(sent.URL); err == nil && !amazons(u.Hostname()) {
+			return "does something listen there? AWS_ENDPOINT_URL, or endpoint_url in ~/.aws/config, says to ask it in place of Amazon"
+		}
+		return reach
+	case errors.As(e.cause, &given) && errors.Is(given, context.DeadlineExceeded):
+		return reach + "; if AWS_ENDPOINT_URL is set that is asked in Amazon's place"
 	}
-	if u, err := url.Parse(sent.URL); err == nil && !strings.HasSuffix(u.Hostname(), ".amazonaws.com") &&
-		!strings.HasSuffix(u.Hostname(), ".amazonaws.com.cn") {
-		return "does something listen there? AWS_ENDPOINT_URL, or endpoint_url in ~/.aws/config, says to ask it in place of Amazon"
-	}
-	return "can Amazon be reached from here? see to name resolution, firewall, and HTTPS_PROXY if a proxy is needed"
+	return ""
+}
+
+// amazons reports whether a host is Amazon's own, in any of its partitions (the SDK's partitions.json).
+func amazons(host string) bool {
+	return slices.ContainsFunc([]string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazonwebservices.com.cn",
+		".amazonwebservices.eu", ".aws", ".ic.gov", ".sgov.gov", ".scloud", ".adc-e.uk"},
+		func(domain string) bool { return strings.HasSuffix(host, domain) })
 }
 
 // credentialsError says that there is nothing to sign a call with.

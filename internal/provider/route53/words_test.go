@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -52,6 +54,9 @@ func TestHintsOnSilence(t *testing.T) {
 	tests := []struct{ url, want string }{
 		{"https://route53.amazonaws.com", "can Amazon be reached"},
 		{"https://route53.amazonaws.com.cn", "can Amazon be reached"},
+		{"https://route53.amazonaws.eu", "can Amazon be reached"},
+		{"https://route53.c2s.ic.gov", "can Amazon be reached"},
+		{"https://route53.us-gov.api.aws", "can Amazon be reached"},
 		{"http://127.0.0.1:4580", "AWS_ENDPOINT_URL"},
 	}
 	for _, tt := range tests {
@@ -65,6 +70,32 @@ func TestHintsOnSilence(t *testing.T) {
 			t.Errorf("%s: got %v, want a hint with %q", tt.url, err, tt.want)
 		}
 	}
+}
+
+// late answers when nobody waits any more.
+type late struct{}
+
+func (late) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestWordsOnSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := NewStatic("https://route53.amazonaws.com", late{}, Options{}, dns.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = p.Zones(ctx)
+		if want := "ListHostedZones: no answer: context deadline exceeded"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if want := "can Amazon be reached"; !strings.Contains(provider.Hint(err), want) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %#v with the hint %q, want a hint with %q", err, provider.Hint(err), want)
+		}
+	})
 }
 
 func TestWordsOfConfiguration(t *testing.T) {
