@@ -89,7 +89,7 @@ func (s *scan) foreign(name, value string, hasValue bool) (handled bool, err err
 	case f.kind.isBool() && !hasValue:
 		value = "true"
 	case !hasValue:
-		if value, err = s.next("--" + name); err != nil {
+		if value, err = s.next("--"+name, true); err != nil {
 			return false, err
 		}
 	}

@@ -180,20 +180,23 @@ func (s *scan) value(flag *kong.Flag, as, value string, hasValue bool) error {
 	}
 	if !hasValue {
 		var err error
-		if value, err = s.next(as); err != nil {
+		if value, err = s.next(as, flag.Tag.Has("secret")); err != nil {
 			return err
 		}
 	}
 	return s.add(flag, value)
 }
 
-// next takes the next argument as a value.
-func (s *scan) next(as string) (string, error) {
+// next takes the next argument as a value. One that is secret stands in no error.
+func (s *scan) next(as string, secret bool) (string, error) {
 	if len(s.args) == 0 {
 		return "", errorf(fmt.Sprintf("write %s=VALUE", as), "%s: the value is missing", as)
 	}
 	value := s.args[0]
 	if strings.HasPrefix(value, "-") && value != "-" {
+		if secret {
+			return "", errorf(fmt.Sprintf("a value that begins with - is written behind an equals sign: %s=-VALUE", as), "%s: the value is missing", as)
+		}
 		return "", errorf(fmt.Sprintf("a value that begins with - is written behind an equals sign: %s=%s", as, value),
 			"%s: the value is missing, the next argument is %s", as, value)
 	}
