@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/signpost-dns/signpost/internal/controller"
@@ -53,7 +54,7 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 	if dry {
 		return &Error{Code: exitChanges}
 	}
-	if yes, err := c.agreed(call); err != nil {
+	if yes, err := c.agreed(ctx, call); err != nil {
 		return err
 	} else if !yes {
 		return &Error{Code: exitChanges}
@@ -71,7 +72,7 @@ func (c *adoptCommand) Run(ctx context.Context, call *call) error {
 }
 
 // agreed asks, unless --yes has been given.
-func (c *adoptCommand) agreed(call *call) (bool, error) {
+func (c *adoptCommand) agreed(ctx context.Context, call *call) (bool, error) {
 	if c.Yes {
 		return true, nil
 	}
@@ -81,9 +82,24 @@ func (c *adoptCommand) agreed(call *call) (bool, error) {
 	if _, err := fmt.Fprint(call.Stderr, "Adopt these? [y/N] "); err != nil {
 		return false, fmt.Errorf("ask: %w", err)
 	}
-	answer, _ := bufio.NewReader(call.Stdin).ReadString('\n') // what ends early is no yes
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
+	return affirmed(ctx, call.Stdin), nil
+}
+
+// affirmed reports whether a person answers yes. What ends early is none, nor is Ctrl-C, though nobody may be reading the
+// answer then.
+func affirmed(ctx context.Context, in io.Reader) bool {
+	line := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(in).ReadString('\n')
+		line <- answer
+	}()
+	select {
+	case answer := <-line:
+		answer = strings.ToLower(strings.TrimSpace(answer))
+		return answer == "y" || answer == "yes"
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func counted(n int, one, more string) string {

@@ -98,6 +98,9 @@ func help(args []string, sys System) error {
 	if err != nil {
 		return err
 	}
+	if len(args) > 1 {
+		return errorf("the form is: signpost help COMMAND", "unexpected argument %q", args[1])
+	}
 	return cmd.printHelp(sys)
 }
 

@@ -157,3 +157,23 @@ func TestNearest(t *testing.T) {
 		t.Errorf("didYouMean = %q, want %q", got, want)
 	}
 }
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestOutputThatCannotBePrinted(t *testing.T) {
+	objects := t.TempDir()
+	for command, want := range map[string]string{
+		"help": "error: print the output: no space left on device\n", "help plan": "error: print the output: no space left on device\n",
+		"version": "error: print the version: no space left on device\n",
+		"approve 0123456789 --objects=" + objects: "error: print the output: no space left on device\n",
+	} {
+		var stderr bytes.Buffer
+		code := Main(t.Context(), strings.Fields(command), System{Stdout: full{}, Stderr: &stderr, LookupEnv: environ(nil)})
+		if code != 1 || stderr.String() != want {
+			t.Errorf("%s: exit code %d, %q, want 1 and %q", command, code, stderr.String(), want)
+		}
+	}
+}

@@ -175,9 +175,10 @@ func wrap(text string, width int) []string {
 	return lines
 }
 
+// write prints what a command has to say.
 func write(sys System, text string) error {
 	if _, err := fmt.Fprint(sys.Stdout, text); err != nil {
-		return fmt.Errorf("print help: %w", err)
+		return fmt.Errorf("print the output: %w", err)
 	}
 	return nil
 }
