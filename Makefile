@@ -20,7 +20,7 @@ build:
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/signpost ./cmd/signpost
 
 test:
-	@echo "Compiling, and the first time building kube-apiserver and etcd: some ten minutes on two cores."
+	@echo "Compiling, and the first time building kube-apiserver and etcd: ten to twenty minutes on two cores."
 	$(GO) run ./test/e2e/cluster/prebuild
 	$(GO) test $(RACE) -shuffle=on -timeout 40m ./...
 	$(if $(RACE),$(GO) test -run TestMutants ./test/simulation) # which takes long with the race detector
