@@ -30,7 +30,7 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 			d.fail(b, d.failed[0].Err)
 			continue
 		}
-		err := w.send(ctx, b, announce)
+		err := w.send(ctx, b, sending{w.provider.Apply, sendTries, announce})
 		if errors.Is(err, errOutdated) {
 			batch = w.fresh(b)
 			pending = append([]dns.Batch{batch}, pending...)
@@ -41,19 +41,18 @@ func (w *Worker) apply(ctx context.Context, batch dns.Batch, out *Outcome) (conf
 			d.landed, w.denied = true, 0
 			continue
 		}
-		denied := errors.Is(err, provider.ErrDenied)
-		if !denied && !errors.Is(err, provider.ErrRejected) && !errors.Is(err, provider.ErrConflict) {
+		if errors.Is(err, provider.ErrDenied) && !named(err) {
+			var parts []dns.Batch
+			if parts, err = d.part(ctx, b, err, out); err == nil {
+				pending = append(pending, parts...)
+				continue
+			}
+		}
+		if !errors.Is(err, provider.ErrDenied) && !errors.Is(err, provider.ErrRejected) && !errors.Is(err, provider.ErrConflict) {
 			return conflicts, w.stopped(ctx, err)
 		}
 		good, bad := w.split(b, err)
 		switch {
-		case denied && !named(err):
-			parts, err := d.part(ctx, b, err, out)
-			if err != nil {
-				return conflicts, w.stopped(ctx, err)
-			}
-			pending = append(pending, parts...)
-			continue
 		case errors.Is(err, provider.ErrFull):
 			good, bad = w.crowded(b, err)
 		case len(bad) == 0:
@@ -210,14 +209,20 @@ func (w *Worker) split(b dns.Batch, err error) (good dns.Batch, bad []Failure) {
 // happen.
 const sendTries = 3
 
-// send applies a batch, waits where the service asks to wait, and finds out
-// what became of a call without an answer. It calls announce whenever a request is
-// about to be sent, and so not at all if ctx ends before.
-func (w *Worker) send(ctx context.Context, b dns.Batch, announce func()) error {
+// sending is a way to send a batch.
+type sending struct {
+	do       func(context.Context, dns.Zone, dns.Batch) error
+	tries    int    // how often, if it gets no answer and does not happen
+	announce func() // called whenever a request is about to be sent
+}
+
+// send sends a batch, waits where the service asks to wait, and finds out what
+// became of a call without an answer. Nothing is announced if ctx ends before.
+func (w *Worker) send(ctx context.Context, b dns.Batch, s sending) error {
 	begins := func() error {
 		err := w.check(b)
 		if err == nil {
-			announce()
+			s.announce()
 		}
 		return err
 	}
@@ -225,7 +230,7 @@ func (w *Worker) send(ctx context.Context, b dns.Batch, announce func()) error {
 		if err := w.rest(ctx); err != nil {
 			return err
 		}
-		err := w.calls.write(ctx, begins, func(call context.Context) error { return w.provider.Apply(call, w.zone, b) })
+		err := w.calls.write(ctx, begins, func(call context.Context) error { return s.do(call, w.zone, b) })
 		w.sent = time.Now()
 		if err == nil || answered(err) || errors.Is(err, ErrFenced) || errors.Is(err, errOutdated) {
 			return err
@@ -241,7 +246,7 @@ func (w *Worker) send(ctx context.Context, b dns.Batch, announce func()) error {
 			return errors.Join(err, readErr)
 		case happened:
 			return nil
-		case try == sendTries:
+		case try == s.tries:
 			return err
 		}
 		w.log.Warn("a change had no answer and did not happen; it is sent again", "error", err)

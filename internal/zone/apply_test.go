@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -248,4 +249,103 @@ func TestHangingCall(t *testing.T) {
 		s.clean(s.sync("a"))
 		s.holds("a=192.0.2.1")
 	})
+}
+
+// An answer to a write counts, also if it comes after the end of the context, and after others that asked to wait.
+func TestAcceptedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		s.read()
+		s.want("a=192.0.2.1")
+		ctx, cancel := context.WithCancel(t.Context())
+		throttled := first(1, "Apply", throttle)
+		s.faults(throttled, func(context.Context, memory.Call) error {
+			cancel()
+			return nil
+		})
+		out := s.Sync(ctx, names("a"), s.wanted())
+		s.clean(out)
+		if len(out.Applied) != 2 {
+			t.Errorf("applied: %v, want the set and its claim", out.Applied)
+		}
+		s.holds("a=192.0.2.1")
+	})
+}
+
+// withoutDelete denies every batch that deletes, as a policy without the action DELETE does, and then asks another fault.
+func withoutDelete(other func(context.Context, memory.Call) error) func(context.Context, memory.Call) error {
+	return func(ctx context.Context, c memory.Call) error {
+		if c.Op == "Apply" && slices.ContainsFunc(slices.Concat(c.Batch...), func(c dns.Change) bool { return c.Old != nil }) {
+			return denied
+		}
+		return other(ctx, c)
+	}
+}
+
+// Also where nothing may be deleted one bad record set stops nothing else, be it named or not.
+func TestRejectionWithoutDelete(t *testing.T) {
+	bad := blame("h41", provider.ErrRejected)
+	for what, fault := range map[string]func(context.Context, memory.Call) error{
+		"named": bad,
+		"nameless": func(ctx context.Context, c memory.Call) error {
+			if bad(ctx, c) != nil {
+				return nameless
+			}
+			return nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newStage(t)
+			s.read()
+			var hosts, before, after, left []string
+			for i := range 64 {
+				h := fmt.Sprintf("h%02d", i)
+				hosts, before, after = append(hosts, h), append(before, h+"=192.0.2.1"), append(after, h+"=192.0.2.2")
+				left = append(left, after[i])
+			}
+			left[41] = before[41]
+			s.want(before...)
+			s.clean(s.sync(hosts...))
+			s.want(after...)
+			s.faults(withoutDelete(fault), nil)
+			s.calls = nil
+			out := s.sync(hosts...)
+			s.holds(left...)
+			if out.Err != nil || len(out.Failed) != 1 || !errors.Is(out.Failed[0].Err, provider.ErrRejected) {
+				t.Errorf("want one failure, got %v, %v", out.Err, out.Failed)
+			}
+			if len(s.calls) > 40 {
+				t.Errorf("%d calls, want at most 40", len(s.calls))
+			}
+		})
+	}
+}
+
+// What became of a change without comparing that had no answer is found out by reading.
+func TestUnknownOutcomeWithoutDelete(t *testing.T) {
+	for what, cut := range map[string]func(s *stage){
+		"happened":       func(s *stage) { s.faults(withoutDelete(first(0, "", nil)), first(1, "Upsert", errCut)) },
+		"did not happen": func(s *stage) { s.faults(withoutDelete(first(1, "Upsert", errCut)), nil) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newStage(t)
+			s.read()
+			s.want("a=192.0.2.1", "b=192.0.2.1")
+			s.clean(s.sync("a", "b"))
+			s.want("a=192.0.2.2", "b=192.0.2.2")
+			cut(s)
+			out := s.sync("a", "b")
+			if what == "did not happen" {
+				if !errors.Is(out.Err, errCut) || len(out.Applied) > 0 {
+					t.Errorf("want the error, got %v, %v", out.Err, out.Applied)
+				}
+				out = s.sync("a", "b")
+			}
+			s.clean(out)
+			if len(out.Applied) != 2 {
+				t.Errorf("applied: %v, want two changes", out.Applied)
+			}
+			s.holds("a=192.0.2.2", "b=192.0.2.2")
+		})
+	}
 }

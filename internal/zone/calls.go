@@ -65,8 +65,8 @@ func (c caller) read(ctx context.Context, p Priority, call func(context.Context)
 }
 
 // write makes a call whose outcome must be known: what had no answer is the
-// caller's to find out. A request under way is finished when ctx ends. Begins, if
-// not nil, is called when a request is about to be sent, and its error stops it.
+// caller's to find out. A request under way is finished when ctx ends. Begins is
+// called when a request is about to be sent, and its error stops it.
 func (c caller) write(ctx context.Context, begins func() error, call func(context.Context) error) error {
 	return c.call(provider.WithPace(ctx, func(ctx context.Context, zone string) (context.Context, func(error), error) {
 		turn, err := c.account.Governor.Wait(ctx, Write, zone)
@@ -83,11 +83,9 @@ func (c caller) write(ctx context.Context, begins func() error, call func(contex
 			}
 			limit = min(limit, held)
 		}
-		if begins != nil {
-			if err := begins(); err != nil {
-				turn.Done(err)
-				return nil, nil, err
-			}
+		if err := begins(); err != nil {
+			turn.Done(err)
+			return nil, nil, err
 		}
 		return timed(context.WithoutCancel(ctx), turn, limit)
 	}), 1, call)
@@ -108,6 +106,8 @@ func (c caller) call(ctx context.Context, tries int, call func(context.Context) 
 	for throttles := 0; ; {
 		err := call(ctx)
 		switch {
+		case err == nil:
+			return nil
 		case ctx.Err() != nil && !answered(err):
 			if asked != nil {
 				err = fmt.Errorf("%w; the last answer was: %v", err, asked)
@@ -127,7 +127,7 @@ func (c caller) call(ctx context.Context, tries int, call func(context.Context) 
 				c.log.Warn("the DNS service has been asking to wait for some time; others may be using up the account's rate", "error", err)
 			}
 			continue
-		case err == nil || answered(err) || tries <= 1:
+		case answered(err) || tries <= 1:
 			return err
 		}
 		tries--

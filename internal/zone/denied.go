@@ -31,7 +31,8 @@ type denials struct {
 
 // part says what to try in place of a batch that was denied: its creations, its
 // updates and its deletions apart, then updates without deleting the old set,
-// then halves. What remains denied, it notes.
+// then halves. What remains denied, it notes. An error is what became of the
+// batch instead.
 func (d *denials) part(ctx context.Context, b dns.Batch, denied error, out *Outcome) ([]dns.Batch, error) {
 	d.tries++
 	if parts := byAction(b); len(parts) > 1 && !d.hopeless() {
@@ -155,7 +156,8 @@ func (w *Worker) upsert(ctx context.Context, b dns.Batch, out *Outcome) (bool, e
 		w.log.Warn("record sets may not be deleted, so that changes are made without comparing; allow DELETE in " +
 			"route53:ChangeResourceRecordSetsActions to have every change checked against what the zone holds")
 	}
-	if err := w.calls.write(ctx, nil, func(call context.Context) error { return w.provider.Upsert(call, w.zone, b) }); err != nil {
+	// It was announced when it was denied. What is not compared is not sent twice without a look between.
+	if err := w.send(ctx, b, sending{w.provider.Upsert, 1, func() {}}); err != nil {
 		return false, err
 	}
 	w.accept(b, out)
