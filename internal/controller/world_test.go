@@ -418,7 +418,10 @@ func (z *zoneList) show(zones ...dns.Zone) {
 }
 
 // Zones implements [provider.Provider].
-func (z *zoneList) Zones(context.Context) ([]dns.Zone, error) {
+func (z *zoneList) Zones(ctx context.Context) ([]dns.Zone, error) {
+	if _, err := z.cloud.Zones(ctx); err != nil { // it takes its turn
+		return nil, err
+	}
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.zones, nil

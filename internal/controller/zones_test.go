@@ -234,3 +234,26 @@ func TestManyNamesMove(t *testing.T) {
 		}
 	})
 }
+
+// However many zones there are whose audits wait for their turn, a new one is seen within 5 minutes.
+func TestNewZoneAmongMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var zones []dns.Zone
+		for i := range 100 {
+			zones = append(zones, dns.Zone{ID: fmt.Sprintf("Y%d", i), Name: dns.Name(fmt.Sprintf("z%d.example.", i))})
+		}
+		cloud := newCloud(append(zones, example)...)
+		shown := &zoneList{cloud: cloud}
+		shown.show(zones...)
+		w, _ := newWorld(t, cloud, func(c *controller.Config) { c.Provider = shown })
+		w.begin(service("web", "www.example.com", "192.0.2.1"))
+		wait(20 * time.Minute)
+		holds(t, cloud, example)
+		shown.show(append(zones, example)...)
+		wait(5 * time.Minute)
+		holds(t, cloud, example, "www A 192.0.2.1")
+		if err := w.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

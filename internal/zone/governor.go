@@ -64,11 +64,12 @@ type GovernorConfig struct {
 // of the account share it; its methods may be called concurrently.
 //
 // Writes go before point reads, these before loads, and loads before audits;
-// within a priority first come is first served. So that nothing starves, the
-// first waiting point read goes after 9 writes, and the first waiting load or
-// audit after 24 better calls. Alone, loads have the full rate. Audits have 8 calls a minute, and never more than a fifth of the present
-// rate. Both leave one token in the bucket, so that a write that comes need not
-// wait.
+// within a priority first come is first served, but that of audits the list of
+// zones goes before those of zones. So that nothing starves, the first waiting
+// point read goes after 9 writes, and the first waiting load or audit after 24
+// better calls. Alone, loads have the full rate. Audits have 8 calls a minute, and
+// never more than a fifth of the present rate. Both leave one token in the bucket,
+// so that a write that comes need not wait.
 //
 // Where the service says that the account calls too often
 // ([provider.ErrThrottled]), all slow down: the rate is halved, to no less than
@@ -150,7 +151,7 @@ func (g *Governor) Wait(ctx context.Context, p Priority, zoneID string) (Turn, e
 		return turn, nil
 	}
 	w := &waiter{priority: p, zone: zoneID, since: now, turn: make(chan Turn, 1)}
-	g.queues[p] = append(g.queues[p], w)
+	g.enqueue(w)
 	g.dispatch(now)
 	g.mu.Unlock()
 
@@ -162,6 +163,19 @@ func (g *Governor) Wait(ctx context.Context, p Priority, zoneID string) (Turn, e
 		g.leave(w)
 		return Turn{}, ctx.Err()
 	}
+}
+
+// enqueue puts a waiter at the end of its queue. Zones whose audits wait may be
+// many, and new ones are to be seen soon: who audits the list of zones goes before.
+func (g *Governor) enqueue(w *waiter) {
+	q := g.queues[w.priority]
+	at := len(q)
+	if w.priority == Audit && w.zone == "" {
+		if i := slices.IndexFunc(q, func(other *waiter) bool { return other.zone != "" }); i >= 0 {
+			at = i
+		}
+	}
+	g.queues[w.priority] = slices.Insert(q, at, w)
 }
 
 // leave takes a waiter away. If it has been given its turn meanwhile, the turn
