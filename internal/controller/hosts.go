@@ -156,7 +156,9 @@ func (h *hosts) note(n dns.Name, addresses []netip.Addr, err error) {
 		it.fresh = it.fresh || !it.known || !slices.Equal(it.addresses, addresses)
 		it.addresses, it.known, it.tried, it.err = addresses, true, 0, nil
 	}
-	h.ring()
+	if it.fresh {
+		h.ring()
+	}
 	h.hurry()
 }
 

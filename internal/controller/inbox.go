@@ -31,7 +31,7 @@ type inbox struct {
 
 	mu     sync.Mutex
 	events map[ref]objects.Event
-	since  time.Time // when the first of the events came
+	since  time.Time // when the first of what is new came; zero: nothing is
 	status map[schema.GroupVersionKind]objects.Status
 }
 
@@ -46,37 +46,50 @@ func newInbox() *inbox {
 // Apply is part of [objects.Sink].
 func (b *inbox) Apply(events []objects.Event) {
 	b.mu.Lock()
-	if len(b.events) == 0 {
-		b.since = time.Now()
-	}
+	b.came()
 	for _, e := range events {
 		b.events[newRef(e.Kind, e.Key)] = e
 	}
 	b.mu.Unlock()
-	b.ring()
+	b.knock()
 }
 
 // Status is part of [objects.Sink].
 func (b *inbox) Status(kind schema.GroupVersionKind, status objects.Status) {
 	b.mu.Lock()
+	b.came()
 	b.status[kind] = status
 	b.mu.Unlock()
-	b.ring()
+	b.knock()
 }
 
+// ring tells that there is something new elsewhere.
 func (b *inbox) ring() {
+	b.mu.Lock()
+	b.came()
+	b.mu.Unlock()
+	b.knock()
+}
+
+func (b *inbox) came() {
+	if b.since.IsZero() {
+		b.since = time.Now()
+	}
+}
+
+func (b *inbox) knock() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
 	}
 }
 
-// fetch takes out all events, with the time when the first came and the status of
-// the kinds at the same moment.
+// fetch takes out all events, with the status of the kinds at the same moment and
+// the time when the first of what is new came.
 func (b *inbox) fetch() (map[ref]objects.Event, map[schema.GroupVersionKind]objects.Status, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	events := b.events
-	b.events = map[ref]objects.Event{}
-	return events, maps.Clone(b.status), b.since
+	events, since := b.events, b.since
+	b.events, b.since = map[ref]objects.Event{}, time.Time{}
+	return events, maps.Clone(b.status), since
 }
