@@ -36,6 +36,7 @@ type state struct {
 	tried   bool
 	unread  map[string]bool  // IDs of the zones that have not been brought up to date once
 	trouble map[string]error // why the last try failed, by zone ID; "": the list of zones
+	stale   error            // why a part of the zones is as last listed
 	holds   []Hold
 }
 
@@ -84,6 +85,15 @@ func (s *state) caughtUp(zone string) {
 	delete(s.unread, zone)
 }
 
+// setStale notes why a part of the zones is as last listed, nil if none is, and
+// returns what was noted before.
+func (s *state) setStale(err error) (before error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.stale = s.stale, err
+	return before
+}
+
 // note keeps why something failed, or forgets it.
 func (s *state) note(zone string, err error) {
 	s.mu.Lock()
@@ -103,7 +113,7 @@ func (s *state) note(zone string, err error) {
 func (s *state) standDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.zones, s.tried, s.unread, s.trouble, s.holds = nil, false, nil, nil, nil
+	s.zones, s.tried, s.unread, s.trouble, s.stale, s.holds = nil, false, nil, nil, nil, nil
 }
 
 // troubles is all that is wrong with the service now.
@@ -234,6 +244,9 @@ func (s *state) visible() Check {
 		return Check{Name: "zones", State: "none read yet"}
 	case len(s.unread) > 0:
 		return Check{Name: "zones", State: fmt.Sprintf("%d of %d are read for the first time", len(s.unread), len(s.zones))}
+	}
+	if s.stale != nil {
+		return Check{Name: "zones", OK: true, Warn: true, State: list(s.zones) + "; " + hinted(s.stale)}
 	}
 	return Check{Name: "zones", OK: true, State: list(s.zones)}
 }

@@ -117,11 +117,12 @@ type warner interface{ Warnings() []string }
 
 // adopt has a keeper for each zone of a list, and none for others.
 func (c *Controller) adopt(t *tenure, list zoneList) {
-	c.state.note("", list.err)
-	c.ledger.failed("", list.err)
 	if list.err != nil {
 		c.Metrics.registryErrors.Inc()
 	}
+	list.err = c.stale(list)
+	c.state.note("", list.err)
+	c.ledger.failed("", list.err)
 	if w, ok := c.Provider.(wisher); ok {
 		c.ledger.wishes(w.Wishes())
 	}
@@ -142,6 +143,23 @@ func (c *Controller) adopt(t *tenure, list zoneList) {
 		t.wg.Go(func() { k.run(ctx) })
 	}
 	c.place(t.ctx, ended)
+}
+
+// stale tells, once, that a part of a list is as it was last time, and returns why
+// there is no list at all.
+func (c *Controller) stale(list zoneList) error {
+	if len(list.zones) == 0 {
+		return list.err
+	}
+	old := c.state.setStale(list.err)
+	switch {
+	case list.err != nil && (old == nil || old.Error() != list.err.Error()):
+		c.Log.Warn("some zones are known as they were when they were last listed, and new ones among them are not seen", "error", list.err,
+			"hint", provider.Hint(list.err))
+	case list.err == nil && old != nil:
+		c.Log.Info("all zones are listed again")
+	}
+	return nil
 }
 
 // keep makes the zones of a list those that are kept.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/provider/memory"
 )
 
@@ -62,6 +63,42 @@ func TestTwoZonesOfOneName(t *testing.T) {
 		}
 		holds(t, cloud, one, "old A 192.0.2.9")
 		holds(t, cloud, two, "www A 192.0.2.3")
+	})
+}
+
+// A profile whose zones cannot be listed holds up no new zone of another: its own
+// zones go on as they were last known, and that is told once.
+func TestNewZonesBesideAProfileThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		org, fresh := dns.Zone{ID: "Z9", Name: "example.org."}, dns.Zone{ID: "Z5", Name: "example.net."}
+		sound, broken := newCloud(example, fresh), newCloud(org)
+		shown := &zoneList{cloud: sound}
+		shown.show(example)
+		w, log := newWorld(t, sound, func(c *controller.Config) {
+			c.Provider = provider.Join(provider.Account{Name: "broken", Provider: broken}, provider.Account{Name: "sound", Provider: shown})
+		})
+		w.begin(service("web", "www.example.org", "192.0.2.1"))
+		broken.faults(func(c memory.Call) error {
+			if c.Op == "Zones" {
+				return &provider.Error{Kind: provider.ErrDenied, Op: "Zones"}
+			}
+			return nil
+		}, nil)
+		shown.show(example, fresh)
+		wait(5 * time.Minute)
+		w.apply(service("web", "www.example.org,www.example.net", "192.0.2.2"))
+		settle()
+		holds(t, broken, org, "www A 192.0.2.2")
+		holds(t, sound, fresh, "www A 192.0.2.2")
+		wait(time.Hour)
+		if lines := log.took(); strings.Count(lines, "level=WARN") != 1 || strings.Contains(lines, "level=ERROR") || !strings.Contains(lines, "profile broken") {
+			t.Errorf("want one warning:\n%s", lines)
+		}
+		broken.faults(nil, nil)
+		wait(5 * time.Minute)
+		if lines := log.took(); strings.Count(lines, "all zones are listed again") != 1 {
+			t.Errorf("want it told that all is well again:\n%s", lines)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -24,35 +25,45 @@ type Account struct {
 type Accounts struct {
 	accounts []Account
 
-	mu sync.Mutex
-	of map[string]Account // by zone ID, as last listed
+	mu   sync.Mutex
+	of   map[string]Account    // by zone ID, as last listed
+	last map[string][]dns.Zone // by the account's name, as last listed
 }
 
 var _ Provider = (*Accounts)(nil)
 
 // Join returns the accounts as one provider; there is at least one.
 func Join(accounts ...Account) *Accounts {
-	return &Accounts{accounts: accounts, of: map[string]Account{}}
+	return &Accounts{accounts: accounts, of: map[string]Account{}, last: map[string][]dns.Zone{}}
 }
 
 // Zones implements [Provider]: the zones of all accounts, of which some may have
-// none that is chosen. If one account's cannot be listed that is the answer, since
-// its zones would seem to be gone.
+// none that is chosen. Of an account whose zones cannot be listed now they are
+// those of last time, and the error comes beside the list. If they never could be
+// the error is all of the answer: one of them may be the proper place for a name
+// that another account's zone would get.
 func (a *Accounts) Zones(ctx context.Context) ([]dns.Zone, error) {
 	var all []dns.Zone
-	var none []error
+	var none, failed []error
 	of := map[string]Account{}
+	a.mu.Lock()
+	known := maps.Clone(a.last)
+	a.mu.Unlock()
 	for _, account := range a.accounts {
 		zones, err := account.Provider.Zones(withAccount(ctx, account))
 		if err != nil {
 			err = fmt.Errorf("profile %s: %w", account.Name, err)
 		}
+		last, listed := known[account.Name]
 		switch {
 		case errors.Is(err, ErrNoZone):
 			none = append(none, err)
-		case err != nil:
+		case err != nil && !listed:
 			return nil, err
+		case err != nil:
+			failed, zones = append(failed, err), last
 		}
+		known[account.Name] = zones
 		for _, z := range zones {
 			if _, known := of[z.ID]; !known {
 				of[z.ID] = account
@@ -60,14 +71,14 @@ func (a *Accounts) Zones(ctx context.Context) ([]dns.Zone, error) {
 			}
 		}
 	}
-	if len(all) == 0 && len(none) > 0 {
-		return nil, errors.Join(none...)
+	if len(all) == 0 && len(none)+len(failed) > 0 {
+		return nil, errors.Join(append(none, failed...)...)
 	}
 	slices.SortFunc(all, func(a, b dns.Zone) int { return cmp.Or(a.Name.Compare(b.Name), cmp.Compare(a.ID, b.ID)) })
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.of = of
-	return all, nil
+	a.of, a.last = of, known
+	return all, errors.Join(failed...)
 }
 
 // account returns whose a zone is; of one that was never listed the first's.

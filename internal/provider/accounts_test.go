@@ -76,6 +76,46 @@ func TestAccountsNameWhoFails(t *testing.T) {
 	}
 }
 
+// Once it has been listed, an account that cannot be keeps its zones, and hides
+// no new one of another.
+func TestAccountsKeepWhatWasListed(t *testing.T) {
+	bad, cause := memory.New(dns.Traits{Atomic: true}, away), errors.New("out of order")
+	shown := &shows{Provider: memory.New(dns.Traits{Atomic: true}, home, both), zones: []dns.Zone{home}}
+	joined := provider.Join(provider.Account{Name: "two", Provider: bad}, provider.Account{Name: "one", Provider: shown})
+	if zones, err := joined.Zones(t.Context()); err != nil || !slices.Equal(zones, []dns.Zone{home, away}) {
+		t.Fatalf("got %v, %v", zones, err)
+	}
+	bad.Before = func(_ context.Context, c memory.Call) error {
+		if c.Op == "Zones" {
+			return cause
+		}
+		return nil
+	}
+	shown.zones = []dns.Zone{home, both}
+	for range 2 {
+		zones, err := joined.Zones(t.Context())
+		if !slices.Equal(zones, []dns.Zone{home, both, away}) || !errors.Is(err, cause) || err.Error() != "profile two: out of order" {
+			t.Errorf("got %v, %v", zones, err)
+		}
+	}
+	set := dns.RecordSet{Key: dns.Key{Name: "www." + away.Name, Type: dns.A}, TTL: 5, Data: []string{"192.0.2.1"}}
+	if err := joined.Apply(t.Context(), away, dns.Batch{{{New: &set}}}); err != nil || !slices.ContainsFunc(bad.Sets(away), set.Equal) {
+		t.Errorf("its zone is not written to any more: %v", err)
+	}
+	bad.Before, shown.zones = nil, []dns.Zone{both}
+	if zones, err := joined.Zones(t.Context()); err != nil || !slices.Equal(zones, []dns.Zone{both, away}) {
+		t.Errorf("got %v, %v", zones, err)
+	}
+}
+
+// shows is a provider that shows some of its zones.
+type shows struct {
+	provider.Provider
+	zones []dns.Zone
+}
+
+func (s *shows) Zones(context.Context) ([]dns.Zone, error) { return s.zones, nil }
+
 // An account none of whose zones is chosen hides none of another's; that no
 // account has one is told of each.
 func TestAccountsWithoutAZone(t *testing.T) {

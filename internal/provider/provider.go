@@ -25,7 +25,8 @@ import (
 // [*Error]; any other error means that the outcome is unknown.
 type Provider interface {
 	// Zones returns the hosted zones that the configuration chooses, sorted by
-	// apex and ID.
+	// apex and ID. A list may come with an error, which says why a part of it is
+	// as it was last time (see [Accounts.Zones]).
 	Zones(ctx context.Context) ([]dns.Zone, error)
 
 	// Page returns record sets of the zone in the service's order, starting at

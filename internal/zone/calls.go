@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,15 +150,19 @@ func answered(err error) bool {
 	return errors.As(err, &e)
 }
 
-// List lists the zones of a provider, with the same patience as a [Worker] has.
+// List lists the zones of a provider, with the same patience as a [Worker] has. A
+// list that comes with an error is an answer, of which that says what is old.
 func List(ctx context.Context, p provider.Provider, a Account, priority Priority, log *slog.Logger) ([]dns.Zone, error) {
 	var zones []dns.Zone
+	var old error
 	err := caller{log, a}.read(ctx, priority, func(call context.Context) (err error) {
-		zones, err = p.Zones(call)
+		if zones, err = p.Zones(call); len(zones) > 0 {
+			old, err = err, nil
+		}
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list hosted zones: %w", err)
+	if err = cmp.Or(err, old); err != nil {
+		return zones, fmt.Errorf("list hosted zones: %w", err)
 	}
 	return zones, nil
 }
