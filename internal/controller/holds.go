@@ -250,7 +250,12 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 		k.mu.Unlock()
 	}
 	for _, id := range g.Spent() {
-		c.spend(ctx, k.zone, id)
+		c.Log.Info("approved: what was held in "+k.zone.Name.Host()+" as "+id+" may go", "approval", id)
+		c.takeBack(ctx, id)
+	}
+	for _, id := range g.Stale() {
+		c.Log.Info("the approval "+id+" is taken back: what was held in "+k.zone.Name.Host()+" as that has gone, or is wanted again", "approval", id)
+		c.takeBack(ctx, id)
 	}
 	if !c.DryRun {
 		c.legacy.keep(k.zone, g.State())
@@ -275,8 +280,8 @@ func (k *keeper) follow(ctx context.Context, refusals []plan.Refusal) {
 	}
 }
 
-func (c *Controller) spend(ctx context.Context, z dns.Zone, id string) {
-	c.Log.Info("approved: what was held in "+z.Name.Host()+" as "+id+" may go", "approval", id)
+// takeBack takes an approval back, so that it is good for once.
+func (c *Controller) takeBack(ctx context.Context, id string) {
 	c.holds.mu.Lock()
 	c.holds.spent[id] = true
 	c.holds.mu.Unlock()

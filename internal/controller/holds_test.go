@@ -16,6 +16,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/plan"
 	"github.com/signpost-dns/signpost/internal/provider"
 	"github.com/signpost-dns/signpost/internal/provider/memory"
 )
@@ -283,6 +284,54 @@ func TestHoldOutlivesTheProcess(t *testing.T) {
 		}
 	})
 }
+
+// A leader that is killed when an approved deletion has been accepted leaves the
+// approval behind. The next takes it back, so that the same does not go again
+// some day without being asked for.
+func TestApprovalOfALeaderThatWasKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		kept := &left{}
+		lead := func() (*world, *journal, *consent) {
+			yes := &consent{}
+			w, log := newWorld(t, cloud, func(c *controller.Config) { c.Approvals, c.Memory = yes, kept })
+			return w, log, yes
+		}
+		w, log, yes := lead()
+		w.begin(many(1, 12)...)
+		w.remove(many(1, 12)...)
+		settle()
+		id, before := heldID(t, log.took()), kept.states
+		yes.give(id)
+		wait(2 * time.Second)
+		if err := w.stop(); err != nil || standing(cloud) != 0 || yes.left() != 0 {
+			t.Fatalf("%v; the zone holds %d; %d approvals are left", err, standing(cloud), yes.left())
+		}
+
+		// Neither the approval was taken back nor what was held forgotten.
+		kept.states = before
+		next, log, yes := lead()
+		yes.give(id)
+		next.begin()
+		wait(time.Minute)
+		if lines := log.took(); yes.left() != 0 || strings.Count(lines, "the approval "+id+" is taken back") != 1 {
+			t.Errorf("%d approvals are left:\n%s", yes.left(), lines)
+		}
+		next.apply(many(1, 12)...)
+		wait(20 * time.Minute)
+		next.remove(many(1, 12)...)
+		wait(20 * time.Minute)
+		if standing(cloud) != 12 || heldID(t, log.took()) != id {
+			t.Errorf("the zone holds %d, want 12: it was approved another time", standing(cloud))
+		}
+	})
+}
+
+// left is what a leader leaves, in a test.
+type left struct{ states map[string]plan.GuardState }
+
+func (l *left) Recall() (map[string]plan.GuardState, bool) { return l.states, true }
+func (l *left) Remember(states map[string]plan.GuardState) { l.states = states }
 
 // Names that are wanted again are no deletions. If the rest is not too much it
 // waits once more, as others may be on their way back.

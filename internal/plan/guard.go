@@ -57,6 +57,7 @@ type Guard struct {
 	shrunk   bool    // keys have left the hold since its ID was made
 	returned bool    // some of those that are held or loose are wanted again
 	spent    []string
+	stale    []string // see [Guard.Stale]
 }
 
 // deletion is a key that nobody wants any more.
@@ -193,7 +194,7 @@ func (g *Guard) Judge(now time.Time, approved func(id string) bool) {
 		}
 	}
 	g.past.expire(now)
-	g.takeOver()
+	g.takeOver(approved)
 	for {
 		g.approve(approved)
 		g.relent()
@@ -357,6 +358,17 @@ func (g *Guard) IDs() []string {
 func (g *Guard) Spent() []string {
 	ids := g.spent
 	g.spent = nil
+	return ids
+}
+
+// Stale returns the approvals, since the last time, of what the guard before this
+// one held and this one does not hold as that: it was let go, perhaps by that
+// very approval, or objects came back. They are to be taken back. Whoever acted on
+// one may have ended before he could, and it would let the same keys go again
+// some day, unasked.
+func (g *Guard) Stale() []string {
+	ids := g.stale
+	g.stale = nil
 	return ids
 }
 

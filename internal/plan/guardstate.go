@@ -87,11 +87,18 @@ func (g *Guard) State() GuardState {
 // has been seen: with all that is pending by then, as that one would have. If
 // less is pending than was held, objects came back meanwhile; if the limit is
 // another, a person has changed it. Then it judges anew.
-func (g *Guard) takeOver() {
+func (g *Guard) takeOver(approved func(id string) bool) {
 	was := g.past.state
 	if was.Held == 0 || !g.past.done {
 		return
 	}
+	g.holdAgain(was)
+	if was.ID != "" && !g.Knows(was.ID) && approved(was.ID) {
+		g.stale = append(g.stale, was.ID)
+	}
+}
+
+func (g *Guard) holdAgain(was GuardState) {
 	g.past.state.ID, g.past.state.Held, g.past.state.Of, g.past.state.Max = "", 0, 0, ""
 	pending := 0
 	for _, d := range g.all() {

@@ -2,12 +2,68 @@ package plan_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/signpost-dns/signpost/internal/dns"
 	"github.com/signpost-dns/signpost/internal/plan"
 )
+
+// An approval on which the guard before acted, without taking it back, is stale,
+// and so is one of what is held otherwise now; one of what is held still is not.
+func TestApprovalOfTheGuardBefore(t *testing.T) {
+	const never = time.Duration(0)
+	for what, tt := range map[string]struct {
+		gone, back   int
+		spent, stale bool
+	}{
+		"all has gone":       {gone: 12, stale: true},
+		"some has gone":      {gone: 5, stale: true},
+		"all is wanted":      {back: 12, stale: true},
+		"some is wanted":     {back: 2, stale: true},
+		"nothing is changed": {spent: true},
+	} {
+		l := limit(t, "30%")
+		g := newGuarded(l, never)
+		wish := func(yes bool, from, to int) {
+			for i := from; i < to; i++ {
+				g.want(yes, host(2*i))
+			}
+		}
+		step := func() {
+			t.Helper()
+			if err := g.sync(names(40)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wish(true, 0, 20)
+		step()
+		wish(false, 0, 12)
+		step()
+		left := g.State()
+		if left.Held != 12 {
+			t.Fatalf("%s: %d are held", what, left.Held)
+		}
+		for i := range tt.gone {
+			delete(g.stands, host(2*i))
+		}
+		wish(true, 0, tt.back)
+		next := plan.NewGuard(zone, l, never)
+		next.Resume(left)
+		next.Recount()
+		next.See(g.now, g.plan(names(40)), func(dns.Name) bool { return false })
+		given := func(id string) bool { return id == left.ID }
+		next.Judge(g.now, given)
+		next.Judge(g.now, given)
+		if spent, stale := next.Spent(), next.Stale(); slices.Contains(spent, left.ID) != tt.spent || slices.Contains(stale, left.ID) != tt.stale || len(spent)+len(stale) != 1 {
+			t.Errorf("%s: spent %q, stale %q", what, spent, stale)
+		}
+		if again := next.Stale(); len(again) > 0 {
+			t.Errorf("%s: %q is told again", what, again)
+		}
+	}
+}
 
 // What a new process makes of what it finds: with what the last leader left, and
 // without ("signpost run --once", manifests, the first start).
