@@ -38,9 +38,9 @@ func TestReplanWhileAllIsTaken(t *testing.T) {
 	k.replan()
 	begin, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(ended)
 		for range begin {
 			k.due(t.Context())
+			ended <- struct{}{}
 		}
 	}()
 	done := make(chan struct{})
@@ -54,9 +54,9 @@ func TestReplanWhileAllIsTaken(t *testing.T) {
 			}
 			k.replan()
 			c.mu.Unlock()
+			<-ended // else the next turn may begin with the lock held that this one waits for
 		}
 		close(begin)
-		<-ended
 	}()
 	select {
 	case <-done:
