@@ -50,6 +50,10 @@ func events() *rapid.Generator[[]event] {
 // is published, or was within its TTL, is not closed while its Service stands; no Service goes before its port is
 // closed. When all trouble has ended, what is open is what Services ask for and no more, each that can be is published,
 // and those that were deleted are gone.
+//
+// test/simulation has exposure beside the engine and DNS. Here is what that cannot show: a story of what went wrong that is
+// as short as can be; what is published at the moment when it is; calls that take longer than they may; Services that want
+// endpoints.
 func TestSimulation(t *testing.T) {
 	objects.RedirectLogs(slog.New(slog.DiscardHandler))
 	utilruntime.ErrorHandlers = nil // one of them compares the bubble's time with that of other bubbles

@@ -7,6 +7,10 @@
 // API server is down, silent, slow, forbids, or shows empty lists; leases cannot be renewed; processes are killed at any time,
 // also in the middle of a write, and begin anew.
 //
+// In a third of the worlds nodes are EC2 instances, and processes expose Services on them (--expose) beside the rest and
+// under the same lease: such Services come, change their ports, are withdrawn and deleted; nodes become unfit, move and go;
+// people edit security groups; EC2 throttles, denies, fails, and cuts calls off before and after they take effect.
+//
 // After every call that changes a zone:
 //
 //   - only what was ours by its claim was changed or deleted, or had lost just its claim and was as its object wants it beside another
@@ -19,13 +23,25 @@
 //     all leaders together;
 //   - nobody else held the lease.
 //
-// When all trouble has ended, the zones are as the objects say within 15 minutes and 300 calls, by a model of their own (see
-// judgement), and then nothing is written and at most 10 calls a minute are made.
+// After every call that changes a zone, a security group or an exposed Service:
 //
-// What it does not assert: the order of writes that arrive after their process has given them up (compare-and-swap must suffice
-// for them, and the first three points hold for them too); which of several contradicting objects gets a name, but that one of
-// them does, or that two who agreed before keep a part each; what is to happen at names that something foreign obstructs, but
-// that it stays. The planner's own rules have their own tests.
+//   - no address that exposure publishes for a Service, or did until a TTL ago, and that resolvers may have from a zone,
+//     belongs to a node whose port is not open from everywhere. Excused is what is closed within 10 minutes after people
+//     changed a security group or the Service's port, while lists come back empty or did until 2 minutes ago, and where
+//     replicas write side by side since leases are denied them, and from then on until it is seen open again; and an
+//     instance that is gone. A Service that is deleted is closed at once. An address that still stands in a zone a TTL after
+//     the Service gave it up, since the zone could not be written, may be closed.
+//
+// When all trouble has ended, the zones are as the objects say within 15 minutes and 300 calls, by a model of their own (see
+// judgement), and then nothing is written and at most 10 calls a minute are made. No port is open, and no instance in a
+// security group, without a Service that asks for it there; every Service is on as many fit nodes as it can be; those that
+// were deleted are gone.
+//
+// What it does not assert: what calls of EC2 do that arrive when nobody waits for them any more, since EC2 compares nothing
+// before it swaps; the order of writes that arrive after their process has given them up (compare-and-swap must suffice for
+// them, and the first three points hold for them too); which of several contradicting objects gets a name, but that one of
+// them does, or that two who agreed before keep a part each; what is to happen at names that something foreign obstructs,
+// but that it stays. The planner's own rules have their own tests.
 //
 // A world is made from a seed. What happens in it, and when, is the same each time; how goroutines interleave is not, so that a
 // replay may need more than one try:

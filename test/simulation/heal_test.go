@@ -28,6 +28,9 @@ func (w *world) heal() {
 	}
 	w.cloud.ClearFaults()
 	w.api.ClearFaults()
+	if w.farm != nil {
+		w.farm.heal()
+	}
 	for _, p := range w.living() {
 		p.doomed.Store(nowhere)
 	}
@@ -100,5 +103,9 @@ func (w *world) settle() {
 func (w *world) judged() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.judgement()
+	wrong := w.judgement()
+	if w.farm != nil {
+		wrong = append(wrong, w.farm.judgement()...)
+	}
+	return wrong
 }

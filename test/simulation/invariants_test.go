@@ -69,6 +69,9 @@ func (w *world) judgeCall(p *process, z *zone, before contents, late bool) bool 
 	}
 	w.judgeDeletions(p, z, before, late)
 	w.judgeWriters(p, late)
+	if w.farm != nil {
+		w.farm.judgeNames()
+	}
 	return true
 }
 
@@ -141,7 +144,8 @@ func (w *world) judgeDeletions(p *process, z *zone, before contents, late bool) 
 func (w *world) remembered(p *process, z *zone) int {
 	n := 0
 	for _, d := range z.gone {
-		if slices.ContainsFunc(w.askers[place{z.id, d.of.name}], func(a *asker) bool { return a.until.IsZero() }) {
+		if slices.ContainsFunc(w.askers[place{z.id, d.of.name}], func(a *asker) bool { return a.until.IsZero() }) ||
+			w.farm != nil && w.farm.wants(d.of.name) {
 			continue
 		}
 		ended := d.by.ended.Load()

@@ -59,8 +59,12 @@ func (w *world) addNode() {
 func (w *world) nodeAddress() string { return fmt.Sprintf("198.51.100.%d", 1+w.rng.IntN(250)) }
 
 func (w *world) node(name string) *corev1.Node {
-	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name},
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name},
 		Status: corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeExternalIP, Address: w.nodes[name]}}}}
+	if w.farm != nil {
+		w.farm.furnish(n)
+	}
+	return n
 }
 
 // changeNodes changes, adds or removes a node; one always remains.
@@ -72,6 +76,9 @@ func (w *world) changeNodes() {
 	case n == 1 && len(w.nodes) > 1:
 		w.must(w.api.Delete(w.node(name)))
 		delete(w.nodes, name)
+		if w.farm != nil {
+			w.cloud.RemoveInstance(instanceOf(name))
+		}
 	default:
 		w.nodes[name] = w.nodeAddress()
 		w.must(w.api.Update(w.node(name)))

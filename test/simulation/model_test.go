@@ -156,6 +156,9 @@ func (z *zone) own(k key) bool { return k.name == z.apex && (k.typ == "NS" || k.
 func (w *world) judgement() []string {
 	var wrong []string
 	asked := w.asked()
+	if w.farm != nil {
+		w.farm.ask(asked)
+	}
 	for _, z := range w.zones {
 		names := map[string]bool{}
 		for k, s := range z.now() {

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/signpost-dns/signpost/internal/controller"
 	"github.com/signpost-dns/signpost/internal/dns"
+	"github.com/signpost-dns/signpost/internal/expose"
 	"github.com/signpost-dns/signpost/internal/lease"
 	"github.com/signpost-dns/signpost/internal/objects"
 	"github.com/signpost-dns/signpost/internal/plan"
@@ -23,8 +25,9 @@ type mutant struct {
 	twice    bool // two replicas, always
 	provider func(provider.Provider) provider.Provider
 	config   func(*controller.Config)
-	caught   string // what the broken invariant says
-	from     uint64 // the first seed to try, so that it does not take long
+	firewall func(expose.Firewall) expose.Firewall // in worlds with exposure only
+	caught   string                                // what the broken invariant says
+	from     uint64                                // the first seed to try, so that it does not take long
 }
 
 var mutants = []mutant{
@@ -60,6 +63,21 @@ var mutants = []mutant{
 		twice:  true,
 		config: func(c *controller.Config) { c.Lease = unfenced{c.Lease} },
 		caught: "holds the lease",
+	},
+	{
+		name:     "says that it opened what it did not open",
+		firewall: func(f expose.Firewall) expose.Firewall { return lazy{f, true} },
+		caught:   "names of",
+	},
+	{
+		name:     "closes nodes before their names are forgotten",
+		firewall: func(f expose.Firewall) expose.Firewall { return hasty{f} },
+		caught:   "names of",
+	},
+	{
+		name:     "says that it closed what it did not close",
+		firewall: func(f expose.Firewall) expose.Firewall { return lazy{f, false} },
+		caught:   "is open, and no Service asks for it",
 	},
 }
 
@@ -160,6 +178,34 @@ type trusting struct{ objects.Sink }
 // Status implements [objects.Sink].
 func (s trusting) Status(kind schema.GroupVersionKind, _ objects.Status) {
 	s.Sink.Status(kind, objects.Status{Synced: true})
+}
+
+// lazy is a firewall that does not open, or does not close, and says that it did.
+type lazy struct {
+	expose.Firewall
+	opens bool
+}
+
+// Plan implements [expose.Firewall].
+func (f lazy) Plan(ctx context.Context, want expose.Want) (expose.Steps, error) {
+	steps, err := f.Firewall.Plan(ctx, want)
+	idle := steps.Close
+	if f.opens {
+		idle = steps.Open
+	}
+	for i := range idle {
+		idle[i].Do = func(context.Context) error { return nil }
+	}
+	return steps, err
+}
+
+// hasty is a firewall that closes nodes that Services are about to leave.
+type hasty struct{ expose.Firewall }
+
+// Plan implements [expose.Firewall].
+func (f hasty) Plan(ctx context.Context, want expose.Want) (expose.Steps, error) {
+	maps.DeleteFunc(want.Instances, func(id string, _ []string) bool { return want.Leaving[id] })
+	return f.Firewall.Plan(ctx, want)
 }
 
 // unfenced is a lease that nobody minds who has had it once.

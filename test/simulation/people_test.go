@@ -173,6 +173,9 @@ func (w *world) lookAtHolds() {
 			w.approve(h)
 		case 1:
 			for _, k := range h.Keys[:1+w.rng.IntN(len(h.Keys))] {
+				if w.farm != nil && strings.HasPrefix(string(k.Name), "exp-") {
+					continue
+				}
 				o := w.randomObject()
 				o.hosts = []string{strings.TrimSuffix(strings.ReplaceAll(string(k.Name), `\052`, "*"), ".")}
 				w.apply(o)

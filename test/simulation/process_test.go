@@ -101,7 +101,7 @@ func (p *process) controller() (*controller.Controller, error) {
 	if err != nil {
 		return nil, err
 	}
-	deriver, err := source.New(source.Options{})
+	deriver, err := source.New(source.Options{Exposing: w.farm != nil})
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,13 @@ func (p *process) controller() (*controller.Controller, error) {
 			Traits: service.Traits(), EvaluateHealth: true},
 		Lease: p.lease, Log: log, Metrics: controller.NewMetrics(prometheus.NewRegistry()),
 		Grace: 10 * time.Second, Approvals: approvals{w}, OnHold: p.held, Memory: left,
+	}
+	if w.farm != nil {
+		e, err := p.exposer(config(), log)
+		if err != nil {
+			return nil, err
+		}
+		c.Lease = beside{Lease: p.lease, work: e.Run, fail: func(err error) { w.fail("%s ended exposing by itself: %v", p.name, err) }}
 	}
 	if w.mutant.config != nil {
 		w.mutant.config(&c)

@@ -70,7 +70,7 @@ func (a *tally) faults() int {
 	n := 0
 	for what, times := range a.counts {
 		if strings.HasPrefix(what, "Route 53 faults") || strings.HasPrefix(what, "API server: ") || strings.HasPrefix(what, "crashes") ||
-			what == "partitions" || strings.HasPrefix(what, "leases") {
+			strings.HasPrefix(what, "EC2 faults") || what == "partitions" || strings.HasPrefix(what, "leases") {
 			n += times
 		}
 	}
@@ -211,4 +211,10 @@ var mustHappen = []string{
 	"API server: empty relists", "API server: denied", "API server: slow", "API server: failing requests",
 	"leases not renewable", "partitions", "fail-overs", "restarts", "crashes at any time", "crashes before a write", "crashes after a write",
 	"holds", "approvals", "held names wanted again",
+	"Services exposed", "exposed Services deleted", "exposed Services withdrawn", "exposed Services given another port", "exposed Services gone",
+	"nodes made fit or unfit", "security groups deleted by hand", "security groups taken off by hand", "names on nodes",
+	"EC2 calls: CreateSecurityGroup", "EC2 calls: AuthorizeSecurityGroupIngress", "EC2 calls: ModifyInstanceAttribute",
+	"EC2 calls: RevokeSecurityGroupIngress", "EC2 calls: DeleteSecurityGroup",
+	"EC2 faults: throttling", "EC2 faults: 5xx", "EC2 faults: cut", "EC2 faults: cut after the change", "EC2 faults: access denied",
+	"API server: Services not writable",
 }

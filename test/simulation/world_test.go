@@ -37,6 +37,7 @@ type world struct {
 	zones   []*zone
 	objects map[string]*object // by resource
 	nodes   map[string]string  // address by name
+	farm    *farm              // nil: Services are not exposed
 	agenda  []appointment
 	ends    map[string]func() // of episodes that last
 	runs    int               // processes started
@@ -81,12 +82,13 @@ func newWorld(t *testing.T, seed uint64, m mutant) *world {
 		unknownSince: map[string]time.Time{}, approved: map[string]bool{}, exempt: map[departed]bool{}, counts: map[string]int{}}
 	w.api = apiserver.New(apiserver.Options{NoStreamingLists: w.chance(0.3)})
 	w.must(w.api.Create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "dns"}}))
-	config := emulator.Config{MessageList: w.chance(0.5)}
+	config := emulator.Config{MessageList: w.chance(0.5), EC2Delay: 3 * time.Second}
 	if w.chance(0.5) {
 		config.Rate = 5
 	}
-	w.addNodes()
 	w.cloud = emulator.New(config)
+	w.farm = newFarm(w)
+	w.addNodes()
 	w.addZones()
 	w.size = pick(w, []int{4, 12, 12, 30})
 	w.nameHosts()
@@ -144,6 +146,9 @@ func (w *world) run(lasts time.Duration) string {
 		w.pass(w.pause())
 		w.tend()
 		w.happen()
+		if w.farm != nil {
+			w.farm.happen()
+		}
 	}
 	if w.verdict() == "" {
 		w.heal()
