@@ -186,7 +186,7 @@ func demoEngine(dir string, log LogOptions) (*engineOptions, error) {
 	if _, err := parse(runWord(), &run, args, nothing); err != nil {
 		return nil, err
 	}
-	run.LogOptions = log
+	run.LogOptions, run.forgets = log, true
 	return &run.engineOptions, run.check()
 }
 

@@ -189,17 +189,36 @@ func TestDemoWithTrouble(t *testing.T) {
 	}
 }
 
-// TestDemoHolds deletes everything, and is asked first.
-func TestDemoHolds(t *testing.T) {
-	dir := t.TempDir()
-	manifest := filepath.Join(dir, "web.yaml")
-	save(t, manifest, `
+const fourNames = `
 apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: web}
 spec: {rules: [{host: a.example.com}, {host: b.example.com}, {host: c.example.com}, {host: d.example.com}]}
 status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}
-`)
+`
+
+// TestDemoForgets ends a demo that holds something, and finds no trace of that: the zone is gone.
+func TestDemoForgets(t *testing.T) {
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "web.yaml")
+	save(t, manifest, fourNames)
+	r := play(t, "demo", "--objects="+dir)
+	r.await(r.stdout, "^End it with Ctrl-C\\.$")
+	remove(t, manifest)
+	r.await(r.stdout, `  held     4 deletions are held`)
+	if code := r.stop(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, r.stderr)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// TestDemoHolds deletes everything, and is asked first.
+func TestDemoHolds(t *testing.T) {
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "web.yaml")
+	save(t, manifest, fourNames)
 	r := play(t, "demo", "--objects="+dir)
 	server := begun(r)
 	r.resolves(server, "a.example.com", "A", "192.0.2.1")

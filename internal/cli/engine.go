@@ -47,6 +47,7 @@ type engineOptions struct {
 	deriver  *source.Deriver
 	finder   publicip.Finder       // of the site's public address
 	onHold   func(controller.Hold) // nil: the log tells
+	forgets  bool                  // leaves nothing to the next start
 	registry *prometheus.Registry  // made by count
 	counts   *controller.Metrics
 }
@@ -246,6 +247,9 @@ func (e *engine) leave(ctx context.Context) {
 // memory returns where what is held is left to the next leader or start; nil if
 // there is no such place.
 func (o *engineOptions) memory(mine lease.Lease, visit *lease.Visit, log *slog.Logger) controller.Memory {
+	if o.forgets {
+		return nil
+	}
 	if visit != nil {
 		return memory{visit, log, true}
 	}

@@ -99,7 +99,7 @@ func (e *echo) disagree(f Family, all []reply) error {
 		texts[i] = r.String()
 	}
 	if cutOff(all) {
-		return errorf("connect the host to the internet over this family, or publish the other with --family",
+		return errorf("give the host a way to the internet over this family, or ask for the other family only",
 			"%w: the host reaches nobody over %s: %s", ErrNoAddress, f, strings.Join(texts, "; "))
 	}
 	hint := "check that the host reaches them; others can be chosen with --echo-service"
