@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	linked "container/list"
 	"slices"
 	"strings"
 	"time"
@@ -23,15 +24,29 @@ func (c LastChange) String() string { return strings.Join(c.Changes, ", ") }
 // history remembers the last change at each of the names that were changed
 // most recently.
 type history struct {
-	last  map[place]LastChange
-	order []place // a ring of what was added; a place may be there more than once
-	next  int
+	last  map[place]*linked.Element // to an element of order
+	order *linked.List              // of remembered; what changed at last is at the end
+}
+
+type remembered struct {
+	at place
+	LastChange
 }
 
 // manyChanges bounds how many names are remembered.
 const manyChanges = 5000
 
-func newHistory() history { return history{last: map[place]LastChange{}} }
+func newHistory() history { return history{map[place]*linked.Element{}, linked.New()} }
+
+// at returns the last change at a name of a zone, false if none is remembered.
+func (h *history) at(zone string, n dns.Name) (LastChange, bool) {
+	e, ok := h.last[place{zone, n}]
+	if !ok {
+		return LastChange{}, false
+	}
+	r, ok := e.Value.(remembered)
+	return r.LastChange, ok
+}
 
 func (h *history) add(zone string, changes []dns.Change) {
 	byName := map[dns.Name][]dns.Change{}
@@ -58,16 +73,12 @@ func (h *history) add(zone string, changes []dns.Change) {
 }
 
 func (h *history) put(at place, c LastChange) {
-	_, known := h.last[at]
-	h.last[at] = c
-	if known {
-		return
+	if e, known := h.last[at]; known {
+		h.order.Remove(e)
+	} else if len(h.last) == manyChanges {
+		if oldest, ok := h.order.Remove(h.order.Front()).(remembered); ok {
+			delete(h.last, oldest.at)
+		}
 	}
-	if len(h.order) < manyChanges {
-		h.order = append(h.order, at)
-		return
-	}
-	delete(h.last, h.order[h.next])
-	h.order[h.next] = at
-	h.next = (h.next + 1) % manyChanges
+	h.last[at] = h.order.PushBack(remembered{at, c})
 }

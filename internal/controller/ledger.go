@@ -169,8 +169,7 @@ func (l *ledger) changed(z dns.Zone, changes []dns.Change) {
 func (l *ledger) last(zone string, n dns.Name) (LastChange, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c, ok := l.history.last[place{zone, n}]
-	return c, ok
+	return l.history.at(zone, n)
 }
 
 // names returns the names of a zone of which something is known.
