@@ -81,7 +81,7 @@ func New(c Config) *Controller {
 	}
 	governor := zone.NewGovernors(zone.GovernorConfig{Waited: c.Metrics.waited})
 	c.Metrics.governor.Store(governor)
-	account := zone.Account{Governor: governor, Accepted: c.Metrics.batch, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
+	account := zone.Account{Governor: governor, Pause: c.Pacing.Pause, Tries: c.Pacing.Tries}
 	if c.Lease == nil {
 		c.Lease = lease.Alone()
 	} else {

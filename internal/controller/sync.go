@@ -22,7 +22,6 @@ func (k *keeper) sync(ctx context.Context, names []dns.Name, since map[dns.Name]
 	c := k.c
 	out, names := k.write(ctx, names, since)
 	c.Metrics.planned.Add(float64(len(names)))
-	k.applied(out.Applied, since)
 
 	c.mu.RLock()
 	out.Plan.Refusals = c.attributed(out.Plan.Refusals)
@@ -63,6 +62,7 @@ func (k *keeper) write(ctx context.Context, names []dns.Name, since map[dns.Name
 		maps.Copy(since, at)
 		return more
 	}
+	wanted.Accepted = func(changes []dns.Change) { k.accepted(changes, since) }
 	if !k.c.DryRun {
 		out := k.worker.Sync(ctx, names, wanted)
 		return out, names
@@ -122,12 +122,13 @@ func (k *keeper) urgent() ([]dns.Name, map[dns.Name]time.Time) {
 	return names, since
 }
 
-// applied counts what was accepted, and has the zones above look again: what
-// stands here now need not stand there any more.
-func (k *keeper) applied(changes []dns.Change, since map[dns.Name]time.Time) {
+// accepted counts and tells what was accepted with a batch, and has the zones
+// above look again: what stands here now need not stand there any more.
+func (k *keeper) accepted(changes []dns.Change, since map[dns.Name]time.Time) {
 	if len(changes) == 0 {
 		return
 	}
+	k.c.Metrics.batch(len(changes))
 	k.busy, k.idle = true, false
 	k.c.version.Add(1)
 	now := time.Now()

@@ -223,3 +223,32 @@ func TestOversizeIsTold(t *testing.T) {
 			"+ Service web RecordReady Created: (external-dns) record:www.example.com,owner:me,type:A")
 	})
 }
+
+// What was accepted is told when it was, not when the last batch of many was.
+func TestToldWithEachBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud, to := newCloud(example), &told{}
+		w, _ := newWorld(t, cloud, func(c *controller.Config) {
+			c.Events = to
+			c.Rules.Traits.Batch.Changes = 2 // a set and its claim
+			c.Pacing.Pause = 10 * time.Second
+		})
+		w.begin()
+		wait(time.Minute)
+		w.apply(service("a", "a.example.com", "192.0.2.1"), service("b", "b.example.com", "192.0.2.2"), service("c", "c.example.com", "192.0.2.3"))
+		wait(15 * time.Second)
+		w.wantMetrics("after two batches of three", map[string]float64{
+			"signpost_changes_total{CREATE}":     4,
+			"signpost_event_to_accepted_seconds": 2,
+			"signpost_batch_changes":             2,
+		})
+		to.expect(t, "after two batches of three", "+ Service a RecordReady Created: ", "+ Service b RecordReady Created: ")
+		zones := w.c.Explain("a.example.com.").Zones
+		if len(zones) != 1 || zones[0].Last == nil || zones[0].Last.Batch != 2 || time.Since(zones[0].Last.At) < 14*time.Second {
+			t.Errorf("explained as %+v", zones)
+		}
+		if err := w.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

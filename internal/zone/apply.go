@@ -144,20 +144,20 @@ const manyFailures = 10
 // accept writes an accepted batch into the image and the outcome.
 func (w *Worker) accept(b dns.Batch, out *Outcome) {
 	w.write(b)
-	n := 0
+	var changes []dns.Change
 	for _, g := range b {
 		for _, c := range g {
 			delete(w.closed, c.Key().Name)
 			if c.Action() != dns.Assert {
-				out.Applied = append(out.Applied, c)
-				n++
+				changes = append(changes, c)
 			}
 		}
 	}
-	if w.calls.account.Accepted != nil {
-		w.calls.account.Accepted(n)
+	out.Applied = append(out.Applied, changes...)
+	w.log.Info(fmt.Sprintf("%d record(s) were successfully updated", len(changes)))
+	if told := w.planned.wanted.Accepted; told != nil {
+		told(changes)
 	}
-	w.log.Info(fmt.Sprintf("%d record(s) were successfully updated", n))
 }
 
 // write writes a batch through into the image.

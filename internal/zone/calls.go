@@ -38,8 +38,6 @@ type Account struct {
 	// Tries is how often in all a call is made that the service throttles; 0 is as
 	// often as it takes.
 	Tries int
-	// Accepted, if not nil, is told how many changes each accepted batch has.
-	Accepted func(changes int)
 }
 
 // ErrFenced is in the chain of an error for a write that was not begun because

@@ -26,6 +26,9 @@ type Wanted struct {
 	// More, if not nil, is asked between two batches for names that have to be
 	// planned meanwhile. Their changes go first, and fill up with what is left.
 	More func() []dns.Name
+	// Accepted, if not nil, is told what was accepted with each batch, assertions
+	// left out.
+	Accepted func([]dns.Change)
 }
 
 // Guard decides which deletions must wait.
