@@ -252,3 +252,22 @@ func TestToldWithEachBatch(t *testing.T) {
 		}
 	})
 }
+
+// A zone that the service calls busy shows, for as long as its requests wait.
+func TestBusyZoneIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _ := newWorld(t, cloud, nil)
+		w.begin()
+		cloud.faults(on("Apply", &provider.Error{Kind: provider.ErrBusy, Op: "Apply", Cause: errors.New("PriorRequestNotComplete")}), nil)
+		w.apply(service("web", "www.example.com", "192.0.2.1"))
+		wait(5 * time.Second)
+		w.wantMetrics("busy", map[string]float64{"signpost_account_busy_zones": 1})
+		cloud.faults(nil, nil)
+		wait(time.Minute)
+		w.wantMetrics("not busy any more", map[string]float64{"signpost_account_busy_zones": 0, "signpost_event_to_accepted_seconds": 1})
+		if err := w.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package zone
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/signpost-dns/signpost/internal/provider"
@@ -37,7 +38,7 @@ func (g *Governors) of(account string) *Governor {
 }
 
 // Stats returns the figures of all accounts together: sums, but for Burst, which
-// they share, and BusyZones, which are left out.
+// they share.
 func (g *Governors) Stats() GovernorStats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -46,6 +47,7 @@ func (g *Governors) Stats() GovernorStats {
 		s := one.Stats()
 		sum.Burst = s.Burst
 		sum.Limit, sum.Rate, sum.Tokens = sum.Limit+s.Limit, sum.Rate+s.Rate, sum.Tokens+s.Tokens
+		sum.BusyZones = append(sum.BusyZones, s.BusyZones...)
 		sum.Throttled, sum.Busy = sum.Throttled+s.Throttled, sum.Busy+s.Busy
 		for p := range s.Calls {
 			sum.Calls[p] += s.Calls[p]
@@ -54,5 +56,6 @@ func (g *Governors) Stats() GovernorStats {
 			sum.Waiting[p] += s.Waiting[p]
 		}
 	}
+	slices.Sort(sum.BusyZones)
 	return sum
 }
