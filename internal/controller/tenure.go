@@ -143,6 +143,9 @@ func (c *Controller) adopt(t *tenure, list zoneList) {
 		t.wg.Go(func() { k.run(ctx) })
 	}
 	c.place(t.ctx, ended)
+	for _, k := range c.keepers {
+		c.choose(k) // the one that was used may be gone, and the others read already
+	}
 }
 
 // stale tells, once, that a part of a list is as it was last time, and returns why

@@ -294,3 +294,26 @@ func TestNewZoneAmongMany(t *testing.T) {
 		}
 	})
 }
+
+// Of three zones of one name the one that is used goes: one of the others is used from then on.
+func TestUsedZoneOfSeveralGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, two, three := dns.Zone{ID: "Z1", Name: "example.com."}, dns.Zone{ID: "Z2", Name: "example.com."}, dns.Zone{ID: "Z3", Name: "example.com."}
+		cloud := newCloud(one, two, three)
+		shown := &zoneList{cloud: cloud}
+		shown.show(one, two, three)
+		w, log := newWorld(t, cloud, func(c *controller.Config) { c.Provider = shown })
+		w.begin(service("web", "www.example.com", "192.0.2.1"))
+		holds(t, cloud, one, "www A 192.0.2.1")
+		shown.show(two, three)
+		wait(5 * time.Minute)
+		holds(t, cloud, two, "www A 192.0.2.1")
+		holds(t, cloud, three)
+		if text := log.took(); !strings.Contains(text, "Z2 is used") {
+			t.Errorf("the log lacks which is used:\n%s", text)
+		}
+		if err := w.stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
