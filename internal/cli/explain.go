@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -140,7 +139,8 @@ func firstLine(text []byte) string {
 // reachHint says how to come to a running Signpost from here.
 func (c *explainCommand) reachHint(call *call) string {
 	alone := `or give the flags of "signpost run", and it is computed here`
-	if ns, ok := call.LookupEnv("POD_NAMESPACE"); ok && os.Getenv("KUBERNETES_SERVICE_HOST") != "" {
+	_, inCluster := call.LookupEnv("KUBERNETES_SERVICE_HOST")
+	if ns, ok := call.LookupEnv("POD_NAMESPACE"); ok && inCluster {
 		return "in this cluster: --url=http://signpost." + ns + ":7979; " + alone
 	}
 	return "if it runs in a cluster: kubectl -n signpost port-forward service/signpost 7979, and ask again; elsewhere name it with --url; " + alone

@@ -109,6 +109,29 @@ func (e *echo) disagree(f Family, all []reply) error {
 	return errorf(hint, "no two echo services agree on the %s address: %s", f, strings.Join(texts, "; "))
 }
 
+// inWords is an error of a connection without what differs each time, such as the port that it came from: whoever asks
+// again and again tells of the same trouble once.
+type inWords struct{ error }
+
+func (e *inWords) Unwrap() error { return e.error }
+
+func (e *inWords) Error() string {
+	var sent *url.Error
+	var lookup *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(e.error, &lookup) && lookup.IsNotFound:
+		return "no such host"
+	case errors.As(e.error, &lookup):
+		return "its name cannot be looked up"
+	case errors.As(e.error, &op):
+		return op.Err.Error()
+	case errors.As(e.error, &sent):
+		return sent.Err.Error()
+	}
+	return e.error.Error()
+}
+
 // cutOff reports whether the host itself has no way to any of the services, but for those that have no address of the
 // family themselves: no route, or no address to come from.
 func cutOff(all []reply) bool {
@@ -139,7 +162,7 @@ func ask(ctx context.Context, client *http.Client, u *url.URL, f Family) (netip.
 	case err != nil && (timedOut(err) || ctx.Err() != nil):
 		return netip.Addr{}, fmt.Errorf("no answer within %s", echoWait)
 	case err != nil:
-		return netip.Addr{}, err
+		return netip.Addr{}, &inWords{err}
 	case status != http.StatusOK:
 		return netip.Addr{}, fmt.Errorf("status %d", status)
 	}

@@ -3,12 +3,14 @@ package publicip_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -148,6 +150,34 @@ func TestEchoWithoutFamily(t *testing.T) {
 				t.Errorf("got %v (%s), want it to be certain: %t", err, provider.Hint(err), tc.none)
 			}
 		})
+	}
+}
+
+// restless fails from another port each time.
+type restless struct{ port atomic.Int32 }
+
+func (r *restless) RoundTrip(q *http.Request) (*http.Response, error) {
+	port := int(r.port.Add(1))
+	broken := &net.OpError{Op: "read", Net: "udp", Source: &net.UDPAddr{IP: net.IPv4(10, 0, 0, 5), Port: port}, Addr: &net.UDPAddr{IP: net.IPv4(10, 96, 0, 10), Port: 53},
+		Err: os.NewSyscallError("read", syscall.ECONNREFUSED)}
+	if q.URL.Host == "one" {
+		return nil, broken
+	}
+	return nil, &net.OpError{Op: "dial", Net: "tcp4", Err: &net.DNSError{Err: broken.Error(), Name: q.URL.Host, Server: "10.96.0.10:53"}}
+}
+
+// TestEchoSaysTheSame of the same trouble, so that whoever asks each minute can tell that it is.
+func TestEchoSaysTheSame(t *testing.T) {
+	network := &restless{}
+	h := machine(publicip.Host{Transport: func(publicip.Family) http.RoundTripper { return network }}, nil)
+	var said []string
+	for range 2 {
+		_, err := find(t, publicip.Options{From: "https", EchoServices: []string{"https://one", "https://two"}}, h, publicip.IPv4)
+		said = append(said, fmt.Sprint(err))
+	}
+	want := "no two echo services agree on the ipv4 address: one: read: connection refused; two: its name cannot be looked up"
+	if d := cmp.Diff([]string{want, want}, said); d != "" {
+		t.Errorf("said (-want +got):\n%s", d)
 	}
 }
 

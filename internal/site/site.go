@@ -42,7 +42,7 @@ type Options struct {
 // Finder returns what learns the address. An error names a flag.
 func (o Options) Finder() (publicip.Finder, error) {
 	if o.Interval < time.Second {
-		return nil, fmt.Errorf("--public-ip-interval: %s is less than a second", o.Interval)
+		return nil, &tooOften{o.Interval}
 	}
 	finder, err := publicip.New(publicip.Options{From: o.From, EchoServices: o.EchoServices}, publicip.Host{})
 	if err != nil {
@@ -50,6 +50,14 @@ func (o Options) Finder() (publicip.Finder, error) {
 	}
 	return finder, nil
 }
+
+// tooOften is an interval that no finder keeps up with.
+type tooOften struct{ interval time.Duration }
+
+func (e *tooOften) Error() string {
+	return fmt.Sprintf("--public-ip-interval: %s is less than a second", e.interval)
+}
+func (e *tooOften) Hint() string { return "write a time such as 1m" }
 
 // renamed is an error that names the flags as they are called here.
 type renamed struct{ error }

@@ -133,7 +133,7 @@ func TestMistakes(t *testing.T) {
 		{site.Options{From: "moon", Interval: time.Minute}, `--public-ip-from: "moon" is no way to learn an address`, "the ways are auto, ec2, interface, interface=eth0 and https"},
 		{site.Options{EchoServices: []string{"https://a.example"}, Interval: time.Minute},
 			"--public-ip-echo-service: 1 service is not enough, since two must agree", "give --public-ip-echo-service twice at least, with services of different operators"},
-		{site.Options{}, "--public-ip-interval: 0s is less than a second", ""},
+		{site.Options{}, "--public-ip-interval: 0s is less than a second", "write a time such as 1m"},
 	} {
 		_, err := tc.options.Finder()
 		var hinted interface{ Hint() string }
