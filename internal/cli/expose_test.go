@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +14,29 @@ import (
 	"github.com/signpost-dns/signpost/internal/lease"
 )
 
+// diary is a log that may be read while it is written.
+type diary struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (d *diary) Write(line []byte) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.Write(line)
+}
+
+func (d *diary) String() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.text.String()
+}
+
 // Work beside the engine that ends by itself is told when it does and begun again, and never ends the lead.
 func TestWorkBesideTheEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log bytes.Buffer
+		var log diary
 		var begun []time.Duration
 		began := time.Now()
 		b := beside{lease.Alone(), func(ctx context.Context) error {
