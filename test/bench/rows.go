@@ -91,6 +91,9 @@ func measureCPU(ctx context.Context, b *bench) ([]result, error) {
 		if err != nil {
 			return out, err
 		}
+		if one.cpu <= 0 {
+			return out, fmt.Errorf("measure the CPU time of a change at %d record sets: it was less than that of idling; run this again when the machine is quiet", sets)
+		}
 		if least == 0 {
 			least = one.cpu
 		}
