@@ -66,6 +66,18 @@ func newFarm(w *world) *farm {
 	return f
 }
 
+// published reports whether a Service publishes an address, or did so within the last hour.
+func (f *farm) published(address string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for p := range f.left {
+		if p.address == address {
+			return true
+		}
+	}
+	return false
+}
+
 func instanceOf(node string) string { return "i-" + node }
 
 // furnish makes an instance of a node.

@@ -56,7 +56,15 @@ func (w *world) addNode() {
 	}
 }
 
-func (w *world) nodeAddress() string { return fmt.Sprintf("198.51.100.%d", 1+w.rng.IntN(250)) }
+// nodeAddress draws an address that no node has, and at which no name of an exposed Service may lead to another.
+func (w *world) nodeAddress() string {
+	for {
+		a := fmt.Sprintf("198.51.100.%d", 1+w.rng.IntN(250))
+		if !slices.Contains(slices.Collect(maps.Values(w.nodes)), a) && !(w.farm != nil && w.farm.published(a)) {
+			return a
+		}
+	}
+}
 
 func (w *world) node(name string) *corev1.Node {
 	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name},
