@@ -30,6 +30,7 @@ type keeper struct {
 	mu    sync.Mutex             // may be taken with the controller's lock held, and not the other way round
 	dirty map[dns.Name]time.Time // names to plan, with the time of the event, zero without one
 	again bool                   // all names are to be planned
+	later bool                   // and once more when this round has ended
 	owed  *owed
 
 	// The rest belongs to the goroutine.
@@ -102,6 +103,15 @@ func (k *keeper) replan() {
 	k.again = true
 	k.mu.Unlock()
 	k.ring()
+}
+
+// revise has those names planned at which something is refused, perhaps since an object was not understood that is
+// understood now. A change of a claim may have waited without a word: all names follow when the audit's round has ended.
+func (k *keeper) revise() {
+	k.mu.Lock()
+	k.later = true
+	k.mu.Unlock()
+	k.want(time.Time{}, k.c.ledger.names(k.zone.ID)...)
 }
 
 func (k *keeper) ring() {
@@ -207,6 +217,9 @@ func (k *keeper) merge(ctx context.Context, a answer) {
 	for n := range k.moving {
 		k.want(time.Time{}, n)
 	}
+	k.mu.Lock()
+	k.again, k.later = k.again || k.later, false
+	k.mu.Unlock()
 	k.done = true
 }
 

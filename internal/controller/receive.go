@@ -22,19 +22,23 @@ func (c *Controller) receive() (touched []dns.Name, since time.Time) {
 	released := c.learn(kinds)
 	c.learnOpened(kinds)
 	c.lookups.take(events, kinds)
+	understood := false
 	for _, r := range c.lookups.fetch() {
 		unclear := c.index.unknowns[c.label(r)] != ""
 		touched = append(touched, c.derive(r)...)
-		released = released || unclear && c.index.unknowns[c.label(r)] == ""
+		understood = understood || unclear && c.index.unknowns[c.label(r)] == ""
 	}
 	for label := range c.lookups.uncertain() {
 		delete(uncertain, label)
 	}
-	if released || len(uncertain) > 0 {
-		// A source that is read again, with all that it relies on, or an object that
-		// is understood again, may release names that only claims tell of.
-		for _, k := range c.keepers {
+	// A source that is read again, with all that it relies on, may release names that
+	// only claims tell of, and so may an object that is understood again.
+	for _, k := range c.keepers {
+		switch {
+		case released || len(uncertain) > 0:
 			k.replan()
+		case understood:
+			k.revise()
 		}
 	}
 	c.state.setKinds(c.Kinds, c.kinds, c.lookups.frozen())

@@ -276,6 +276,22 @@ func TestUnknownObject(t *testing.T) {
 	})
 }
 
+// That one object is understood costs no look at the names of others.
+func TestOneUnderstoodAmongMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cloud := newCloud(example)
+		w, _ := newWorld(t, cloud, nil)
+		w.begin(append(many(1, 60), unclear("web", "www.example.com"))...)
+		wait(time.Minute)
+		planned := w.metric("signpost_planned_names_total")
+		w.apply(service("web", "www.example.com", "192.0.2.1"))
+		settle()
+		if n := w.metric("signpost_planned_names_total") - planned; n != 1 || !slices.Contains(listing(cloud, example), "www A 192.0.2.1") {
+			t.Errorf("%v names planned, want 1: %v", n, listing(cloud, example))
+		}
+	})
+}
+
 // After a restart the claim tells what an unknown object held.
 func TestUnknownObjectAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
