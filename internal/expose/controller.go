@@ -46,7 +46,8 @@ type Controller struct {
 	// Report, if not nil, is told the problems of a Service whenever they change.
 	Report func(*corev1.Service, []plan.Problem)
 
-	told map[string]string // problems by Service, as told last
+	told   map[string]string  // problems by Service, as told last
+	served map[string]*served // by Service, as the last pass left it
 }
 
 // tell reports the problems that have changed.

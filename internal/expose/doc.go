@@ -7,8 +7,8 @@
 //	──▶ Service is written ──▶ DNS follows the Service ──▶ (TTL) ──▶ Service is written ──▶ firewall closes
 //
 // What holds: a name never points at a node whose port is not open and which the Service does not know; a port is open
-// only while a Service asks for it, since a finalizer keeps a deleted one until the port is closed; nothing is taken
-// from a Service because nothing fit is known; everything needed to go on after a crash stands on the Service,
+// only while a Service asks for it, since a finalizer keeps a deleted one until the port is closed, and for some minutes
+// when one vanishes otherwise; nothing is taken from a Service because nothing fit is known; everything needed to go on after a crash stands on the Service,
 // whose author may edit it, and so opens nothing but nodes of the cluster.
 //
 // Deciding is pure. [Controller] reads and writes Services; a [Firewall] is ec2 or [None]. It may import plan and

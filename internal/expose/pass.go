@@ -58,9 +58,10 @@ func (f failures) joined() error {
 func (c *Controller) pass(ctx context.Context, w *world) (time.Time, error) {
 	p := &pass{Controller: c, world: w, services: maps.Clone(w.services), known: w.known(), before: map[string][]Member{}, after: map[string][]Member{}, failed: failures{}}
 	p.choices = decide(time.Now(), p.known, w.nodes)
+	again := p.miss(time.Now())
 	err := p.run(ctx)
+	p.remember()
 	p.tell(p)
-	var again time.Time
 	for _, choice := range p.choices {
 		if !choice.Again.IsZero() && (again.IsZero() || choice.Again.Before(again)) {
 			again = choice.Again

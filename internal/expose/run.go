@@ -29,6 +29,7 @@ const (
 // Run makes passes whenever what matters of Services, nodes or endpoints changes, until ctx ends. What fails is told and
 // tried again.
 func (c *Controller) Run(ctx context.Context) error {
+	c.served = nil // another replica may have closed what this one left
 	happened := make(chan struct{}, 1)
 	poke := func(any) {
 		select {

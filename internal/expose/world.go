@@ -18,6 +18,7 @@ type world struct {
 	owner     string                     // of what this deployment notes; "": nobody tells deployments apart
 	services  map[string]*corev1.Service // by "service/namespace/name"; those that ask, or note something of ours
 	others    map[string]*corev1.Service // those that another deployment exposes, or that are left to one
+	absent    map[string]*served         // those that were served and have vanished
 	nodes     []node                     // the oldest first
 	endpoints map[string]map[string]bool // by Service that cares where they are: names of nodes with a ready one
 	onEC2     bool
@@ -28,7 +29,7 @@ type world struct {
 
 func (c *Controller) newWorld(services []*corev1.Service, nodes []*corev1.Node, endpoints []*discoveryv1.EndpointSlice) *world {
 	w := &world{owner: c.Owner, services: map[string]*corev1.Service{}, others: map[string]*corev1.Service{}, endpoints: map[string]map[string]bool{},
-		takes: c.Takes, leastTTL: c.LeastTTL, prefixes: c.Prefixes}
+		absent: c.missing(services), takes: c.Takes, leastTTL: c.LeastTTL, prefixes: c.Prefixes}
 	w.onEC2 = slices.ContainsFunc(nodes, func(n *corev1.Node) bool { return instanceID(n.Spec.ProviderID) != "" })
 	if c.OnEC2 != nil {
 		w.onEC2 = *c.OnEC2
@@ -80,7 +81,7 @@ func (w *world) foreign(s *corev1.Service) bool {
 // like reports whether a pass would find nothing in one world that it does not find in the other. A Service counts as
 // another after any change, for it has few.
 func (w *world) like(other *world) bool {
-	return w.onEC2 == other.onEC2 && maps.Equal(w.services, other.services) && maps.Equal(w.others, other.others) &&
+	return w.onEC2 == other.onEC2 && maps.Equal(w.services, other.services) && maps.Equal(w.others, other.others) && len(w.absent) == len(other.absent) &&
 		reflect.DeepEqual(w.nodes, other.nodes) && reflect.DeepEqual(w.endpoints, other.endpoints)
 }
 
@@ -177,6 +178,9 @@ func (w *world) want(members map[string][]Member) Want {
 	var want Want
 	for name, s := range w.services {
 		want.Add(lets(s), members[name])
+	}
+	for _, s := range w.absent {
+		s.addTo(&want)
 	}
 	want.Others = slices.Sorted(maps.Keys(w.others))
 	for _, n := range w.nodes {

@@ -27,8 +27,9 @@
 //
 //   - no address that exposure publishes for a Service, or did until a TTL ago, and that resolvers may have from a zone,
 //     belongs to a node whose port is not open from everywhere. Excused is what is closed within 10 minutes after people
-//     changed a security group or the Service's port, while lists come back empty or did until 2 minutes ago, and where
-//     replicas write side by side since leases are denied them, and from then on until it is seen open again; and an
+//     changed a security group or the Service's port, and where replicas write side by side since leases are denied them, and
+//     from then on until it is seen open again; so is, while lists of Services come back empty or did until 2 minutes ago, what
+//     is closed after 15 minutes of that, or when a process began meanwhile, or for a Service that was withdrawn; and an
 //     instance that is gone. A Service that is deleted is closed at once. An address that still stands in a zone a TTL after
 //     the Service gave it up, since the zone could not be written, may be closed.
 //

@@ -61,6 +61,9 @@ func (l firewallLine) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !l.p.looked.Swap(true) {
+		w.farm.begins()
+	}
 	write := !strings.HasPrefix(form.Get("Action"), "Describe")
 	there, back := w.trip()
 	if write && l.p.doomed.Load() == beforeWrite {
@@ -110,6 +113,34 @@ func (f *farm) tamper() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tampered = time.Now()
+}
+
+func (f *farm) begins() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = time.Now()
+}
+
+// patience is how long ports stay open for a Service that a process has seen, and that is not listed any more.
+const patience = 15 * time.Minute
+
+// forgotten reports whether ports of a Service may be closed since lists of Services come back empty: a process has begun since, they
+// have for longer than it waits, or the Service asks for nothing any more.
+func (f *farm) forgotten(s *corev1.Service) bool {
+	var since, until time.Time       // until is zero while it lasts
+	for _, spell := range f.spells { // in the order in which they began
+		if spell.hides != "services" {
+			continue
+		}
+		if since.IsZero() || until.Add(reconnects).Before(spell.from) {
+			since = spell.from
+		}
+		until = spell.until
+	}
+	if since.IsZero() || !until.IsZero() && time.Since(until) > reconnects {
+		return false
+	}
+	return f.looked.After(since) || time.Since(since) > patience || expose.Read(s) == nil
 }
 
 // refresh reads the Services, notes what they publish, and finishes the deletion of those that nobody holds any more.
@@ -192,13 +223,13 @@ func (f *farm) closed(groups []emulator.SecurityGroup, s *corev1.Service, addres
 // and that resolvers may have from a zone. w.mu is held.
 //
 // It may be closed within 10 minutes after people changed the firewall or a port, while the API server says that there are no
-// objects, and where replicas act side by side since leases are denied them; and from then on until it is seen open again. A Service that is deleted is
-// closed at once, an instance that is gone cannot be. An address that a Service ceased to publish a TTL ago is not waited for, though
+// Services as far as a process may have forgotten them, and where replicas act side by side since leases are denied them; and from then on until it
+// is seen open again. A Service that is deleted is closed at once, an instance that is gone cannot be. An address that a Service ceased to publish a TTL ago is not waited for, though
 // it may still stand in a zone that could not be written.
 func (f *farm) judgeNames() {
 	f.refresh()
 	groups := f.groups()
-	excuse := time.Since(f.tampered) < mends || f.lied(time.Now()) || f.contended && time.Now().Before(f.severally())
+	excuse := time.Since(f.tampered) < mends || f.contended && time.Now().Before(f.severally())
 	for resource, s := range f.services {
 		if s.DeletionTimestamp != nil {
 			continue
@@ -216,7 +247,7 @@ func (f *farm) judgeNames() {
 			switch {
 			case why == "":
 				delete(f.excused, p)
-			case excuse:
+			case excuse || f.forgotten(s):
 				f.excused[p] = true
 			case f.excused[p]:
 			case time.Now().Before(f.answers[p]) && (left.IsZero() || time.Since(left) < ttlOf(s)):

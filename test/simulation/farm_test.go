@@ -44,6 +44,7 @@ type farm struct {
 	answers  map[pair]time.Time         // until when resolvers may lead to it
 	excused  map[pair]bool              // it is closed for another's fault, until it is seen open
 	tampered time.Time                  // when people last changed what is open, or what is to be
+	looked   time.Time                  // when a process first looked at the firewall after it began to expose Services
 }
 
 // pair is an address that a Service published.

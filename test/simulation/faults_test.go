@@ -110,7 +110,7 @@ func (w *world) apiTrouble() {
 	case 5, 6:
 		w.episode("API", w.between(1, 900), func() func() {
 			w.did("API server: empty relists", "lists of %s come back empty", kind)
-			heal := w.trouble(spell{lies: true})
+			heal := w.trouble(spell{lies: true, hides: kind})
 			w.api.Hide(kind)
 			return func() { w.api.Show(kind); heal() }
 		})

@@ -312,6 +312,7 @@ type spell struct {
 	kind    string // of the objects, "": all, and leases too
 	errors  bool   // they are told so
 	lies    bool   // they are told that there are none
+	hides   string // of which kind they are told so
 	from    time.Time
 	until   time.Time // zero: it lasts
 }

@@ -42,6 +42,7 @@ type process struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	doomed  atomic.Int32
+	looked  atomic.Bool // at the firewall, since it began to expose Services
 	crashed atomic.Bool
 
 	ended atomic.Int64 // in nanoseconds since 1970, 0: it runs
@@ -125,7 +126,8 @@ func (p *process) controller() (*controller.Controller, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Lease = beside{Lease: p.lease, work: e.Run, fail: func(err error) { w.fail("%s ended exposing by itself: %v", p.name, err) }}
+		c.Lease = beside{Lease: p.lease, work: func(ctx context.Context) error { p.looked.Store(false); return e.Run(ctx) },
+			fail: func(err error) { w.fail("%s ended exposing by itself: %v", p.name, err) }}
 	}
 	if w.mutant.config != nil {
 		w.mutant.config(&c)
