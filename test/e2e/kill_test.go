@@ -58,16 +58,16 @@ func TestKilledAmongManyCreations(t *testing.T) {
 		}
 	}
 
-	for _, death := range []struct {
+	for _, dies := range []struct {
 		after  int // changes of the zone by this process
 		before bool
 	}{{8, true}, {8, false}} {
 		begun := w.writes()
 		p := w.start(flags("--policy=sync", "--log-level=warning")...)
-		line.kill(p.cmd.Process, death.after, death.before)
+		line.kill(p.cmd.Process, dies.after, dies.before)
 		<-p.read
-		if n := w.writes() - begun; n < death.after-1 || n > death.after {
-			t.Fatalf("the process has changed the zone %d times before it died, want about %d", n, death.after)
+		if n := w.writes() - begun; n < dies.after-1 || n > dies.after {
+			t.Fatalf("the process has changed the zone %d times before it died, want about %d", n, dies.after)
 		}
 		if done := w.claimed(); done == 0 || done == many {
 			t.Fatalf("%d names stand, which is not the middle of %d creations", done, many)
@@ -119,39 +119,45 @@ func (w *world) claimed() (n int) {
 type killer struct {
 	to http.Handler
 
-	mu      sync.Mutex
+	mu   sync.Mutex
+	left int
+	next death
+}
+
+// death is how a process dies.
+type death struct {
 	process *os.Process
-	left    int
-	before  bool // the change arrives; otherwise it is made, but not answered
+	before  bool // the change does not arrive; otherwise it is made, and nobody is told
 }
 
 func (k *killer) kill(p *os.Process, nth int, before bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.process, k.left, k.before = p, nth, before
+	k.left, k.next = nth, death{p, before}
 }
 
 func (k *killer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if !k.due(r) {
+	d, due := k.due(r)
+	if !due {
 		k.to.ServeHTTP(rw, r)
 		return
 	}
-	if k.before {
+	if d.before {
 		_, _ = io.Copy(io.Discard, r.Body) // the end of the connection is not seen before that of the body
 	} else {
 		k.to.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	_ = k.process.Kill() // that it has ended is seen by who waits for it
+	_ = d.process.Kill() // that it has ended is seen by who waits for it
 	<-r.Context().Done() // the connection is cut
 }
 
 // due says whether this call is the process's last.
-func (k *killer) due(r *http.Request) bool {
+func (k *killer) due(r *http.Request) (death, bool) {
 	if r.Method != http.MethodPost || !strings.Contains(r.URL.Path, "/rrset") {
-		return false
+		return death{}, false
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.left--
-	return k.left == 0
+	return k.next, k.left == 0
 }
