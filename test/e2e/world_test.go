@@ -32,7 +32,8 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "signpost")
-	cmd := exec.Command("go", "build", "-o", path, "../../cmd/signpost")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/signpost") // as make build does: what is compiled can be shared
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build signpost: %w\n%s", err, out)
 	}
