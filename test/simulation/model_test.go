@@ -186,7 +186,8 @@ func (w *world) judgement() []string {
 	return wrong
 }
 
-// used reports whether a claim stands where the claim of a set does that stands, or is asked for.
+// used reports whether a claim stands where the claim of a set does that stands, or is asked for. One that lies at the very name of a
+// set is that set's: by the name of another that is gone it would be nobody's, but what stands settles how it is read.
 func (z *zone) used(at key, asked map[place][]*object) bool {
 	for _, typ := range []string{"A", "AAAA", "CNAME"} {
 		mark := strings.ToLower(typ)
@@ -195,6 +196,9 @@ func (z *zone) used(at key, asked map[place][]*object) bool {
 			name, ok = z.apex, true
 		}
 		if _, stands := z.now()[key{name, typ, at.id}]; ok && (stands || len(asked[place{z.id, name}]) > 0) {
+			return true
+		}
+		if _, stands := z.now()[key{at.name, typ, at.id}]; stands {
 			return true
 		}
 	}
