@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,11 +21,17 @@ func readMembers(s *corev1.Service) (out []Member, ok bool) {
 	return out, noted && json.Unmarshal([]byte(text), &out) == nil
 }
 
+// writeWithin is how long the API server may take for a write: what it notes, that nodes are let go at a certain time, must
+// not come late. It is part of [slack].
+const writeWithin = 10 * time.Second
+
 // update writes an object, as it was read.
 func (p *pass) update(ctx context.Context, name string, next *corev1.Service) error {
 	if err := p.May(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, writeWithin)
+	defer cancel()
 	written, err := p.Client.CoreV1().Services(next.Namespace).Update(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
 	if apierrors.IsNotFound(err) && next.DeletionTimestamp != nil {
 		return nil
@@ -43,18 +50,32 @@ func (p *pass) write(ctx context.Context, name string, members []Member) (wrote 
 		if err := p.May(); err != nil {
 			return false, err
 		}
-		written, err := p.Client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{FieldManager: "signpost"})
+		within, cancel := context.WithTimeout(ctx, writeWithin)
+		defer cancel()
+		written, err := p.Client.CoreV1().Services(s.Namespace).UpdateStatus(within, next, metav1.UpdateOptions{FieldManager: "signpost"})
 		if err != nil {
 			return false, fmt.Errorf("update the status of %s: %w", name, err)
 		}
 		p.services[name], s, wrote = written, written, true
 	}
 	next := s.DeepCopy()
+	members = leaveNow(time.Now(), k, members)
 	note(next, k, members)
 	if equality.Semantic.DeepEqual(s, next) {
 		return wrote, nil
 	}
 	return true, p.update(ctx, name, next)
+}
+
+// leaveNow has those that leave with this write be remembered from now on: the firewall may have taken its time.
+func leaveNow(now time.Time, k standing, members []Member) []Member {
+	out := slices.Clone(members)
+	for i, m := range out {
+		if m.State == Leaving && slices.ContainsFunc(k.Members, func(old Member) bool { return old.Node == m.Node && old.State == Serving }) {
+			out[i].Until = now.Add(k.TTL + slack)
+		}
+	}
+	return out
 }
 
 // withStatus returns the Service with the addresses in its status, if it learns of them there.
