@@ -96,7 +96,7 @@ func TestInstallOnHost(t *testing.T) {
 	}
 	commands := block(t, "sudo install ")
 	typed := strings.NewReplacer("sudo systemctl daemon-reload\n", "", "sudo systemctl enable --now ", "systemctl --root="+root+" enable ",
-		"sudo install ", "install ", " bin/signpost ", " "+program+" ", " /usr/", " "+root+"/usr/", " /etc/", " "+root+"/etc/").Replace(commands)
+		"sudo install ", "install ", "bin/signpost ", program+" ", " /usr/", " "+root+"/usr/", " /etc/", " "+root+"/etc/").Replace(commands)
 	shell(t, typed)
 	unit, err := os.ReadFile(filepath.Join(root, "etc/systemd/system/signpost-publish-ip.service"))
 	if err != nil {
