@@ -96,7 +96,10 @@ func TestInstallOnHost(t *testing.T) {
 	}
 	commands := block(t, "sudo install ")
 	typed := strings.NewReplacer("sudo systemctl daemon-reload\n", "", "sudo systemctl enable --now ", "systemctl --root="+root+" enable ",
-		"sudo install ", "install ", "bin/signpost ", program+" ", " /usr/", " "+root+"/usr/", " /etc/", " "+root+"/etc/").Replace(commands)
+		"sudo install ", "install ", "bin/signpost", program, " /usr/", " "+root+"/usr/", " /etc/", " "+root+"/etc/").Replace(commands)
+	if strings.Contains(typed, " /usr/") || strings.Contains(typed, " /etc/") || strings.Contains(typed, "sudo") {
+		t.Fatalf("these would change the machine:\n%s", typed)
+	}
 	shell(t, typed)
 	unit, err := os.ReadFile(filepath.Join(root, "etc/systemd/system/signpost-publish-ip.service"))
 	if err != nil {
