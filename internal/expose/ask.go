@@ -41,8 +41,8 @@ const controllerName = "dns-controller"
 const usualTTL = 300 * time.Second
 
 // remembered returns how long the world may remember a name of a Service: its time to live, which is the longest of
-// those that the annotations give it which are read: ours, and those under the prefixes. Names that no annotation gives one have the usual one, or the least if that
-// is longer.
+// those that annotations give it, ours and those under the prefixes. Names that no annotation gives one have the usual
+// one, or the least if that is longer.
 func remembered(s *corev1.Service, least time.Duration, prefixes []string) time.Duration {
 	var longest time.Duration
 	for _, prefix := range slices.Concat([]string{prefix, compatPrefix}, prefixes) {

@@ -67,7 +67,7 @@ func (p *pass) write(ctx context.Context, name string, members []Member) (wrote 
 	return true, p.update(ctx, name, next)
 }
 
-// leaveNow has those that leave with this write be remembered from now on: the firewall may have taken its time.
+// leaveNow counts the time of those that leave with this write from now on: what was decided may have waited for EC2.
 func leaveNow(now time.Time, k standing, members []Member) []Member {
 	out := slices.Clone(members)
 	for i, m := range out {
